@@ -1,0 +1,21 @@
+#include "common.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static _Thread_local char last_error[512] = "";
+
+PF_EXPORT const char *pf_last_error(void) { return last_error; }
+
+PF_EXPORT uint32_t pf_abi_hash(void) { return PF_ABI_HASH; }
+
+pf_result pf_fail(pf_result result, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(last_error, sizeof last_error, format, arguments);
+  va_end(arguments);
+  return result;
+}
+
+void pf_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -1,0 +1,2 @@
+LIBRARIES += core
+core_SOURCES := core/core.c

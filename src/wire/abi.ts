@@ -1,0 +1,207 @@
+/**
+ * Structs that cross between TypeScript and C: configurations (TypeScript fills them before
+ * `open`) and events. They never leave the machine. `pointer` fields hold native addresses.
+ */
+import { layout } from "./layout.ts";
+
+/** What a native stage tells TypeScript: rare things, by the one event queue. */
+export const eventKind = {
+  none: 0,
+  started: 1,
+  failed: 2,
+  ended: 3,
+  format: 4,
+  first_frame: 5,
+  /** a = first missing frame. A keyframe is needed unless it still completes. */
+  stall: 6,
+  /** a = frame index of the keyframe that ended a stall, b = milliseconds without a picture. */
+  recovered: 7,
+  /** The peer's media address was learned or changed; text = address. */
+  path: 8,
+  note: 9,
+  window_closed: 10,
+  window_resized: 11,
+  focus_lost: 12,
+  focus_gained: 13,
+  /** a = USB HID usage of page 7, b = 1 down, 0 up. */
+  key: 20,
+  /** a = button 1 left, 2 middle, 3 right, 4 back, 5 forward, b = 1 down, 0 up. */
+  button: 21,
+  /** Relative motion in picture pixels: a = dx, b = dy. */
+  motion: 22,
+  /** Absolute position: a = x, b = y, both 0…65535 over the picture. */
+  position: 23,
+  /** a = horizontal, b = vertical, in 1/120 of a notch; positive is right and down. */
+  scroll: 24,
+  text: 25,
+} as const;
+export type EventKind = keyof typeof eventKind;
+
+export const event = layout("event", "one entry of the event queue", [
+  ["kind", "u32", "see event kinds"],
+  ["stage", "u32", "the number that TypeScript gave the stage at open"],
+  ["time_ns", "u64", "CLOCK_MONOTONIC when it happened"],
+  ["a", "i64", "by kind"],
+  ["b", "i64", "by kind"],
+  ["text", "chars", "by kind; zero-terminated UTF-8", 128],
+]);
+
+/** Pixel formats of raw pictures. */
+export const pixelFormat = { bgrx: 0, i420: 1, nv12: 2, rgbx: 3 } as const;
+
+export const sink = layout("sink_ref", "where a stage's output goes", [
+  ["push", "pointer", "void (*)(void *context, void *item)"],
+  ["context", "pointer", "first argument of push"],
+]);
+
+export const sourceConfig = layout("source_config", "synthetic source", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "picture sink"],
+  ["sink_context", "pointer", "its context"],
+  ["width", "u32", "pixels, even"],
+  ["height", "u32", "pixels, even"],
+  ["refresh_mhz", "u32", "pictures per 1,000 seconds"],
+  ["pattern", "u32", "0 moving picture with marker, 1 test card with marker, 2 still with marker"],
+  ["stage", "u32", "stage number for events"],
+  ["frame_limit", "u32", "stops after this many frames; 0 = never"],
+]);
+
+export const captureConfig = layout("capture_config", "zwlr_screencopy capture", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "picture sink"],
+  ["sink_context", "pointer", "its context"],
+  ["socket", "chars", "absolute path of the Wayland socket", 108],
+  ["output", "chars", "name of the output; empty = the first", 64],
+  ["stage", "u32", "stage number for events"],
+  ["refresh_mhz", "u32", "never captures faster than this"],
+  ["cursor", "u32", "1 = the compositor paints the pointer into the picture"],
+]);
+
+export const inputConfig = layout("input_config", "virtual keyboard and pointer of a compositor", [
+  ["events", "pointer", "event queue, or 0"],
+  ["socket", "chars", "absolute path of the Wayland socket", 108],
+  ["output", "chars", "output that absolute positions refer to; empty = the first", 64],
+  ["layout", "chars", "XKB layout, as us or de", 32],
+  ["stage", "u32", "stage number for events"],
+]);
+
+export const encodeConfig = layout("encode_config", "encoder stage", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "access unit sink"],
+  ["sink_context", "pointer", "its context"],
+  ["encoder", "chars", "libavcodec's name, as libx264 or h264_nvenc", 32],
+  ["device", "chars", "device for hardware encoders, as /dev/dri/renderD128; empty = default", 64],
+  ["width", "u32", "pixels, even"],
+  ["height", "u32", "pixels, even"],
+  ["refresh_mhz", "u32", "nominal picture rate"],
+  ["bitrate_kbps", "u32", "constant bit rate"],
+  ["codec", "u32", "as in the frame header"],
+  ["threads", "u32", "software encoder threads; 0 = as many as cores"],
+  ["stage", "u32", "stage number for events"],
+  ["settle_count", "u32", "how often a still picture is encoded again until it is sharp"],
+]);
+
+export const portConfig = layout("port_config", "UDP port with its receiving thread", [
+  ["events", "pointer", "event queue, or 0"],
+  ["address", "chars", "local IPv4 or IPv6 address; :: serves both", 64],
+  ["port", "u16", "0 = any free one"],
+  ["reserved", "u16", "0"],
+  ["socket_bytes", "u32", "wanted size of the socket buffers"],
+  ["stage", "u32", "stage number for events"],
+  ["batch", "u32", "packets per system call, 1…64; 0 = default"],
+  ["flags", "u32", "bit 0: no GSO, bit 1: no GRO (to measure and test the fallbacks)"],
+  ["reserved2", "u32", "0"],
+]);
+
+export const sessionConfig = layout("session_config", "one peer on a port: its keys and its path", [
+  ["events", "pointer", "event queue, or 0"],
+  ["session", "u32", "session tag"],
+  ["is_host", "u32", "1 = learns the path from hellos, 0 = sends hellos to the peer address"],
+  ["send_key", "chars", "AES-128 key of what this end sends", 16],
+  ["receive_key", "chars", "AES-128 key of what this end receives", 16],
+  ["send_salt", "chars", "nonce salt of what this end sends", 12],
+  ["receive_salt", "chars", "nonce salt of what this end receives", 12],
+  ["peer_address", "chars", "client only: the host's address", 64],
+  ["peer_port", "u16", "client only: the host's media port"],
+  ["reserved", "u16", "0"],
+  ["stage", "u32", "stage number for events"],
+]);
+
+export const sendConfig = layout("send_config", "packetizer, FEC, sealing and paced sending", [
+  ["events", "pointer", "event queue, or 0"],
+  ["session", "pointer", "session that seals and carries the packets; must outlive the stage"],
+  ["frame_bytes_max", "u32", "largest frame header + access unit"],
+  ["shard_bytes_max", "u32", "multiple of 64"],
+  ["shard_bytes_small", "u32", "multiple of 64; smallest shard of a frame with several"],
+  ["shard_count_target", "u32", "data shards that a frame is cut into before shards grow"],
+  ["bitrate_kbps", "u32", "the stream's rate, for pacing"],
+  ["pace_multiple", "u32", "see limits"],
+  ["burst_bytes", "u32", "see limits"],
+  ["stage", "u32", "stage number for events"],
+  ["parity_permille", "u32", "share for blocks longer than the table"],
+  ["parity_table", "u16s", "parity shards by data shard count 0…256", 257],
+  ["reserved", "u16", "0"],
+]);
+
+export const receiveConfig = layout("receive_config", "reassembler", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "access unit sink, called on the receiving thread"],
+  ["sink_context", "pointer", "its context"],
+  ["session", "pointer", "session whose video packets it takes; must outlive the stage"],
+  ["frame_bytes_max", "u32", "negotiated"],
+  ["frames_in_flight_max", "u32", "negotiated"],
+  ["shard_bytes_max", "u32", "negotiated"],
+  ["loss_window_ms", "u32", "see limits"],
+  ["stall_ms", "u32", "see limits"],
+  ["stage", "u32", "stage number for events"],
+]);
+
+export const decodeConfig = layout("decode_config", "decoder stage", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "picture sink, or 0"],
+  ["sink_context", "pointer", "its context"],
+  ["codec", "u32", "as in the frame header"],
+  ["threads", "u32", "slice threads; 0 = as many as cores"],
+  ["hardware", "chars", "hardware device type, as vaapi or cuda; empty = software", 32],
+  ["stage", "u32", "stage number for events"],
+  ["queue_count", "u32", "access units that may wait; then the newest are refused"],
+  ["width", "u32", "negotiated picture width; a larger picture is refused"],
+  ["height", "u32", "negotiated picture height"],
+]);
+
+export const recordConfig = layout("record_config", "recording without encoding again", [
+  ["events", "pointer", "event queue, or 0"],
+  ["path", "chars", "file to write", 1024],
+  ["format", "chars", "libavformat's muxer name: matroska, mp4, h264, hevc, obu", 32],
+  ["codec", "u32", "as in the frame header"],
+  ["width", "u32", "pixels"],
+  ["height", "u32", "pixels"],
+  ["refresh_mhz", "u32", "nominal picture rate"],
+  ["stage", "u32", "stage number for events"],
+  ["reserved", "u32", "0"],
+]);
+
+export const presentConfig = layout("present_config", "presenter stage", [
+  ["events", "pointer", "event queue, or 0"],
+  ["title", "chars", "window title", 128],
+  ["font", "chars", "path of a TrueType font for the overlay; empty = no overlay", 512],
+  ["terminal", "chars", "path of the terminal, as /dev/tty", 64],
+  ["width", "u32", "picture width"],
+  ["height", "u32", "picture height"],
+  ["flags", "u32", "bit 0: full screen, bit 1: relative mouse, bit 2: no input"],
+  ["stage", "u32", "stage number for events"],
+]);
+
+/** Knobs: `pf_<kernel>_set(handle, knob, i64 value)`, callable from any thread at any time. */
+export const knob = {
+  /** Nanoseconds to add to a host time to get this machine's; INT64_MIN = not known. */
+  clock_offset_ns: 1,
+  bitrate_kbps: 2,
+  /** Value ignored: the next access unit is a keyframe, made from the last picture if need be. */
+  keyframe: 3,
+  parity_permille: 4,
+  overlay_visible: 5,
+  grab: 6,
+  fullscreen: 7,
+  paused: 8,
+} as const;

@@ -1,0 +1,136 @@
+/**
+ * Counters blocks: what a native stage counts, read by TypeScript as a view without a call. Every
+ * field is a u64 that only grows (a *gauge* may fall); histograms come last. From these lists come
+ * the C structs and the readers.
+ */
+import { assert } from "../base/errors.ts";
+import { limit } from "./limits.ts";
+
+export interface CountersTable {
+  readonly name: string;
+  readonly fields: readonly string[];
+  readonly histograms: readonly string[];
+}
+
+/** Buckets of a histogram: values below 32 µs are exact, then 32 buckets for each power of two. */
+export const histogramBuckets = limit("histogram_sub_buckets") * limit("histogram_exponents");
+/** u64 words of a histogram: count, sum, max, then the buckets. */
+export const histogramWords = 3 + histogramBuckets;
+
+function counters(
+  name: string,
+  fields: readonly string[],
+  histograms: readonly string[] = [],
+): CountersTable {
+  return { name, fields, histograms };
+}
+
+export const counterTables = {
+  source: counters("source", ["frames", "frames_dropped", "frames_unchanged", "failures"]),
+  encode: counters(
+    "encode",
+    ["frames_in", "frames_replaced", "frames_out", "keyframes", "repeats", "bytes_out", "failures"],
+    ["queue_us", "encode_us"],
+  ),
+  send: counters(
+    "send",
+    [
+      "frames",
+      "frame_bytes",
+      "packets",
+      "packet_bytes",
+      "parity_packets",
+      "packets_dropped",
+      "blocked",
+      "send_calls",
+      "tips",
+      "queued",
+      "no_path",
+    ],
+    ["seal_us", "pace_us"],
+  ),
+  port: counters("port", [
+    "packets",
+    "packet_bytes",
+    "dropped_kernel",
+    "dropped_short",
+    "dropped_plane",
+    "dropped_session",
+    "receive_calls",
+  ]),
+  session: counters("session", [
+    "packets",
+    "dropped_header",
+    "dropped_authentication",
+    "dropped_replay",
+    "dropped_body",
+    "hellos",
+    "path_changes",
+  ]),
+  receive: counters(
+    "receive",
+    [
+      "packets",
+      "packet_bytes",
+      "packets_lost",
+      "packets_late",
+      "packets_duplicate",
+      "dropped_geometry",
+      "dropped_geometry_changed",
+      "dropped_bounds",
+      "dropped_old",
+      "dropped_ahead",
+      "dropped_frame_header",
+      "frames_seen",
+      "frames_complete",
+      "frames_recovered",
+      "frames_delivered",
+      "frames_lost",
+      "frames_skipped",
+      "stalls",
+      "tips",
+      "bytes_delivered",
+      "memory_bytes",
+    ],
+    ["network_us", "reassemble_us", "capture_to_reassembled_us"],
+  ),
+  decode: counters(
+    "decode",
+    ["units_in", "units_dropped", "frames_out", "failures", "bytes_in", "queued"],
+    ["queue_us", "decode_us", "capture_to_decoded_us"],
+  ),
+  present: counters(
+    "present",
+    ["frames_in", "frames_replaced", "frames_presented", "input_events", "failures"],
+    ["present_us", "capture_to_presented_us"],
+  ),
+  record: counters("record", [
+    "units_in",
+    "units_dropped",
+    "units_written",
+    "bytes_written",
+    "failures",
+  ]),
+  input: counters("input", ["keys", "buttons", "motions", "scrolls", "texts", "failures"]),
+} as const;
+
+export type CountersName = keyof typeof counterTables;
+
+/** Size of a counters block in bytes. */
+export function countersBytes(table: CountersTable): number {
+  return 8 * (table.fields.length + table.histograms.length * histogramWords);
+}
+
+/** Word index of a field of a counters block. */
+export function counterIndex(table: CountersTable, field: string): number {
+  const index = table.fields.indexOf(field);
+  assert(index >= 0, `${table.name} counts ${field}`);
+  return index;
+}
+
+/** Word index of the first word of a histogram. */
+export function histogramIndex(table: CountersTable, histogram: string): number {
+  const index = table.histograms.indexOf(histogram);
+  assert(index >= 0, `${table.name} has a histogram ${histogram}`);
+  return table.fields.length + index * histogramWords;
+}

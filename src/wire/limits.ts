@@ -1,0 +1,55 @@
+/**
+ * Every limit of punktfunk/1 and of the program's own queues, each with its reason. The generator
+ * writes them as `PF_<NAME>` into src/ffi/common/wire.h and into docs/protocol.md.
+ */
+export const limits = {
+  protocol_version: [1, "the only version there is; another one is refused by name"],
+  width_min: [64, "smallest picture in which the synthetic marker can be read back"],
+  width_max: [16384, "the encoders' own limit"],
+  height_min: [64, "as width_min"],
+  height_max: [16384, "the encoders' own limit"],
+  refresh_hz_min: [1, "a slower picture is a still"],
+  refresh_hz_max: [1000, "fastest panels sold are below it"],
+  bitrate_kbps_min: [500, "below it text is unreadable"],
+  bitrate_kbps_max: [2_000_000, "2 Gbps: what 2.5 GbE carries with parity"],
+  bitrate_kbps_default: [20_000, "1080p60 desktop at good quality on any LAN"],
+  shard_align_bytes: [64, "Leopard's layout: 32 low bytes, then 32 high bytes"],
+  shard_bytes_max: [1408, "fits a 1,492-byte path on IPv4 with all headers"],
+  shard_bytes_max_v6: [1344, "the same path on IPv6"],
+  shard_bytes_small: [512, "smallest shard that a large enough frame is cut into"],
+  shard_count_target: [64, "a block this long makes the parity share reliable"],
+  shard_count_max: [65535, "data + parity of one block of the 16-bit field"],
+  parity_count_min: [2, "one parity shard would make every second loss fatal"],
+  parity_permille_min: [50, "5%: floor of the adaptive share"],
+  parity_permille_max: [500, "50%: ceiling of the adaptive share"],
+  parity_permille_default: [200, "20%: survives 5% random loss"],
+  parity_table_count: [257, "parity by data shard count 0…256; longer blocks use the share"],
+  frame_bytes_max: [33_554_432, "32 MiB: one access unit at 2 Gbps and 60 fps is 4.2 MB"],
+  frames_in_flight_max: [16, "frames that the reassembler holds at once"],
+  loss_window_ms: [120, "a frame that is incomplete after this is lost; before, it is late"],
+  stall_ms: [8, "a hole this old asks for a keyframe, while the frame may still complete"],
+  burst_bytes: [131_072, "a frame up to this leaves at once, beyond it is paced"],
+  pace_multiple: [4, "what is beyond the burst leaves at this multiple of the bitrate"],
+  send_queue_count: [3, "access units between encoder and sender; then back-pressure"],
+  replay_window_packets: [4096, "sequence numbers that the replay window remembers"],
+  hello_interval_ms: [500, "how often a client repeats its media hello"],
+  tip_first_ms: [10, "an idle sender names its newest frame after this"],
+  tip_max_ms: [500, "and then at doubling intervals up to this one"],
+  control_message_bytes_max: [65_536, "one control message, length prefix not counted"],
+  datagram_bytes_max: [1150, "what one QUIC datagram carries"],
+  text_bytes_max: [4096, "one text input message"],
+  heartbeat_interval_ms: [1000, "a ping each way on the control stream"],
+  heartbeat_timeout_ms: [4000, "silence after which a peer is gone"],
+  event_queue_count: [4096, "events that wait for TypeScript"],
+  event_text_bytes: [128, "an event's text, zero-terminated"],
+  histogram_sub_buckets: [32, "3% resolution"],
+  histogram_exponents: [22, "up to 2^26 µs"],
+  queue_depth_max: [4096, "any queue between stages"],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type LimitName = keyof typeof limits;
+
+/** The value of a limit. */
+export function limit(name: LimitName): number {
+  return limits[name][0];
+}
