@@ -4,7 +4,7 @@
  * the C structs and the readers.
  */
 import { assert } from "../base/errors.ts";
-import { limit } from "./limits.ts";
+import { histogramBuckets } from "../base/stats.ts";
 
 export interface CountersTable {
   readonly name: string;
@@ -12,8 +12,6 @@ export interface CountersTable {
   readonly histograms: readonly string[];
 }
 
-/** Buckets of a histogram: values below 32 µs are exact, then 32 buckets for each power of two. */
-export const histogramBuckets = limit("histogram_sub_buckets") * limit("histogram_exponents");
 /** u64 words of a histogram: count, sum, max, then the buckets. */
 export const histogramWords = 3 + histogramBuckets;
 

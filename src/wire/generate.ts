@@ -3,8 +3,9 @@
  * `bun src/wire/generate.ts` writes, `--check` fails when writing would change a file.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { histogramBuckets } from "../base/stats.ts";
 import * as abi from "./abi.ts";
-import { type CountersTable, counterTables, histogramBuckets } from "./counters.ts";
+import { type CountersTable, counterTables } from "./counters.ts";
 import type { Layout } from "./layout.ts";
 import { limits } from "./limits.ts";
 import * as media from "./media.ts";

@@ -2,6 +2,8 @@
  * Every limit of punktfunk/1 and of the program's own queues, each with its reason. The generator
  * writes them as `PF_<NAME>` into src/ffi/common/wire.h and into docs/protocol.md.
  */
+import { histogramExponents, histogramSubBuckets } from "../base/stats.ts";
+
 export const limits = {
   protocol_version: [1, "the only version there is; another one is refused by name"],
   width_min: [64, "smallest picture in which the synthetic marker can be read back"],
@@ -42,8 +44,8 @@ export const limits = {
   heartbeat_timeout_ms: [4000, "silence after which a peer is gone"],
   event_queue_count: [4096, "events that wait for TypeScript"],
   event_text_bytes: [128, "an event's text, zero-terminated"],
-  histogram_sub_buckets: [32, "3% resolution"],
-  histogram_exponents: [22, "up to 2^26 µs"],
+  histogram_sub_buckets: [histogramSubBuckets, "3% resolution"],
+  histogram_exponents: [histogramExponents, "up to 2^26 µs"],
   queue_depth_max: [4096, "any queue between stages"],
 } as const satisfies Record<string, readonly [number, string]>;
 
