@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { perMille } from "../../base/units.ts";
+import { binomialTail, frameLossTarget, parityCount, parityTable } from "./parity.ts";
+
+test("the binomial tail agrees with values worked out by hand", () => {
+  expect(binomialTail(3, 0.5, 1)).toBeCloseTo(0.5, 12);
+  expect(binomialTail(2, 0.1, 0)).toBeCloseTo(0.19, 12);
+  expect(binomialTail(5, 0.05, 5)).toBe(0);
+});
+
+test("every block meets the frame loss target at the loss that its share is meant for", () => {
+  const table = parityTable(perMille(200));
+  for (let dataCount = 1; dataCount < table.length; dataCount++) {
+    const parity = table[dataCount] as number;
+    expect(binomialTail(dataCount + parity, 0.05, parity)).toBeLessThanOrEqual(frameLossTarget);
+  }
+});
+
+test("long blocks get no more than their share and one shard", () => {
+  for (const dataCount of [100, 128, 200, 256]) {
+    expect(parityCount(dataCount, perMille(200))).toBeLessThanOrEqual(dataCount * 0.2 + 1);
+  }
+});
+
+test("no block has fewer than two parity shards", () => {
+  for (const share of [50, 200, 500]) {
+    expect(Math.min(...parityTable(perMille(share)).subarray(1))).toBeGreaterThanOrEqual(2);
+  }
+});

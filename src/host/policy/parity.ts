@@ -1,0 +1,49 @@
+/**
+ * How many parity shards a frame gets. A share alone fails small blocks: with 10 data shards and
+ * 20% parity (2), 5% random loss kills 2% of the frames, since chance varies more in a short block.
+ * So a block of k data shards gets the largest of
+ *
+ *   - the share of k, rounded up,
+ *   - the protocol's least number,
+ *   - the least m with P(more than m of k + m shards lost) ≤ `frameLossTarget`, where each shard is
+ *     lost independently at a quarter of the share (20% parity is meant for 5% loss).
+ *
+ * Blocks longer than the table have enough shards for the share alone.
+ */
+import type { PerMille } from "../../base/units.ts";
+import { limit } from "../../wire/limits.ts";
+
+/** 1 frame in 10,000: a lost frame also takes the few with it that wait for the keyframe. */
+export const frameLossTarget = 1e-4;
+
+/** Random loss that a share is meant for, as a fraction of it. */
+const lossOfShare = 1 / 4;
+
+/** P(X > limit) for X ~ Binomial(count, probability). */
+export function binomialTail(count: number, probability: number, limitCount: number): number {
+  let term = (1 - probability) ** count;
+  let below = 0;
+  for (let i = 0; i <= limitCount; i++) {
+    below += term;
+    term *= ((count - i) / (i + 1)) * (probability / (1 - probability));
+  }
+  return Math.max(0, 1 - below);
+}
+
+/** Parity shards of a block of `dataCount` (1…256) data shards at a share. */
+export function parityCount(dataCount: number, share: PerMille): number {
+  const loss = (share / 1000) * lossOfShare;
+  const most = Math.min(dataCount * 4 + 8, limit("shard_count_max") - dataCount);
+  let count = Math.max(limit("parity_count_min"), Math.ceil((dataCount * share) / 1000));
+  while (count < most && binomialTail(dataCount + count, loss, count) > frameLossTarget) count++;
+  return count;
+}
+
+/** Parity by data shard count, 0…256 (entry 0 is unused). */
+export function parityTable(share: PerMille): Uint16Array {
+  const table = new Uint16Array(limit("parity_table_count"));
+  for (let dataCount = 1; dataCount < table.length; dataCount++) {
+    table[dataCount] = parityCount(dataCount, share);
+  }
+  return table;
+}
