@@ -1,8 +1,9 @@
+import { histogramExponents, histogramSubBuckets } from "../base/stats.ts";
+
 /**
  * Every limit of punktfunk/1 and of the program's own queues, each with its reason. The generator
  * writes them as `PF_<NAME>` into src/ffi/common/wire.h and into docs/protocol.md.
  */
-import { histogramExponents, histogramSubBuckets } from "../base/stats.ts";
 
 export const limits = {
   protocol_version: [1, "the only version there is; another one is refused by name"],
@@ -42,6 +43,17 @@ export const limits = {
   text_bytes_max: [4096, "one text input message"],
   heartbeat_interval_ms: [1000, "a ping each way on the control stream"],
   heartbeat_timeout_ms: [4000, "silence after which a peer is gone"],
+  control_queue_bytes_max: [1_048_576, "control messages that wait for a peer that does not read"],
+  control_inbox_count: [256, "control messages that wait for their handler"],
+  hello_timeout_ms: [5000, "a connection's first message comes within this, or it is closed"],
+  connect_timeout_ms: [4000, "a host that has not answered by then is not there"],
+  close_timeout_ms: [500, "how long a goodbye waits for its answer"],
+  idle_timeout_ms: [10_000, "QUIC's own limit of silence, behind the heartbeat"],
+  connections_opening_max: [64, "connections that have not said hello yet"],
+  connections_opening_per_address_max: [16, "the same from one address"],
+  device_name_bytes_max: [128, "a host's or a device's name"],
+  clock_rounds: [8, "probes of the clock; the one of least round trip counts"],
+  clock_timeout_ms: [2000, "what an end that does not answer may cost"],
   event_queue_count: [4096, "events that wait for TypeScript"],
   event_text_bytes: [128, "an event's text, zero-terminated"],
   histogram_sub_buckets: [histogramSubBuckets, "3% resolution"],

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1322686128u
+#define PF_ABI_HASH 586673314u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -43,6 +43,17 @@
 #define PF_TEXT_BYTES_MAX 4096 /* one text input message */
 #define PF_HEARTBEAT_INTERVAL_MS 1000 /* a ping each way on the control stream */
 #define PF_HEARTBEAT_TIMEOUT_MS 4000 /* silence after which a peer is gone */
+#define PF_CONTROL_QUEUE_BYTES_MAX 1048576 /* control messages that wait for a peer that does not read */
+#define PF_CONTROL_INBOX_COUNT 256 /* control messages that wait for their handler */
+#define PF_HELLO_TIMEOUT_MS 5000 /* a connection's first message comes within this, or it is closed */
+#define PF_CONNECT_TIMEOUT_MS 4000 /* a host that has not answered by then is not there */
+#define PF_CLOSE_TIMEOUT_MS 500 /* how long a goodbye waits for its answer */
+#define PF_IDLE_TIMEOUT_MS 10000 /* QUIC's own limit of silence, behind the heartbeat */
+#define PF_CONNECTIONS_OPENING_MAX 64 /* connections that have not said hello yet */
+#define PF_CONNECTIONS_OPENING_PER_ADDRESS_MAX 16 /* the same from one address */
+#define PF_DEVICE_NAME_BYTES_MAX 128 /* a host's or a device's name */
+#define PF_CLOCK_ROUNDS 8 /* probes of the clock; the one of least round trip counts */
+#define PF_CLOCK_TIMEOUT_MS 2000 /* what an end that does not answer may cost */
 #define PF_EVENT_QUEUE_COUNT 4096 /* events that wait for TypeScript */
 #define PF_EVENT_TEXT_BYTES 128 /* an event's text, zero-terminated */
 #define PF_HISTOGRAM_SUB_BUCKETS 32 /* 3% resolution */
