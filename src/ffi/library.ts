@@ -24,8 +24,10 @@ const libraryNeeds = {
   encode: "libavcodec and libyuv",
   decode: "libavcodec and libyuv",
   record: "libavformat",
+  present: "a C library",
   window: "SDL2 and SDL2_ttf",
-  terminal: "chafa",
+  terminal: "chafa and libyuv",
+  testcard: "a C library",
 } as const;
 export type LibraryName = keyof typeof libraryNeeds;
 

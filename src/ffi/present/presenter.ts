@@ -1,0 +1,137 @@
+/**
+ * Binding of the three libraries that implement presenter.h. A presenter is the last stage of the
+ * client's pipeline: pictures go into its sink, input comes out of it as events.
+ */
+import { ptr } from "bun:ffi";
+import type { PfErrorCode } from "../../base/errors.ts";
+import type { Nanos } from "../../base/units.ts";
+import { knob, presentConfig } from "../../wire/abi.ts";
+import { counterTables } from "../../wire/counters.ts";
+import { type FieldValue, writeLayout } from "../../wire/layout.ts";
+import type { EventQueue } from "../core/core.ts";
+import { Counters } from "../counters.ts";
+import { type Address, OutPointer, openLibrary, pointer, readSink, type Sink } from "../library.ts";
+
+export type PresentCounters = Counters<typeof counterTables.present>;
+
+/** What every presenter can do; `start` once, `stop` and `close` as often as you like. */
+export interface Presenter {
+  readonly counters: PresentCounters;
+  /** The input: takes pf_picture of any format and size; the newest wins. */
+  sink(): Sink;
+  start(): void;
+  /** Closes the window or restores the terminal; every picture is released when it returns. */
+  stop(): void;
+  close(): void;
+  /** The overlay's one line; the first 511 bytes of its UTF-8 count. */
+  setOverlay(text: string): void;
+  setOverlayVisible(visible: boolean): void;
+  /** Nanoseconds to add to a host time to get this machine's; null = not known. */
+  setClockOffset(offsetNs: Nanos | null): void;
+}
+
+/** What every presenter needs to know at open. */
+export interface PresenterOptions {
+  readonly events?: EventQueue;
+  /** Number by which this stage's events are known. */
+  readonly stage?: number;
+}
+
+const symbols = {
+  pf_presenter_open: { args: ["ptr", "ptr"], returns: "i32" },
+  pf_presenter_start: { args: ["ptr"], returns: "i32" },
+  pf_presenter_stop: { args: ["ptr"], returns: "void" },
+  pf_presenter_close: { args: ["ptr"], returns: "void" },
+  pf_presenter_set: { args: ["ptr", "u32", "i64"], returns: "i32" },
+  pf_presenter_set_overlay: { args: ["ptr", "ptr"], returns: "void" },
+  pf_presenter_sink: { args: ["ptr", "ptr"], returns: "void" },
+  pf_presenter_counters: { args: ["ptr"], returns: "ptr" },
+} as const;
+
+type PresenterLibrary = "window" | "terminal" | "present";
+type Library = ReturnType<typeof openLibrary<typeof symbols>>;
+const libraries = new Map<PresenterLibrary, Library>();
+
+function open(name: PresenterLibrary): Library {
+  const library = libraries.get(name) ?? openLibrary(name, symbols);
+  libraries.set(name, library);
+  return library;
+}
+
+/** INT64_MIN: PF_CLOCK_UNKNOWN. */
+const clockUnknown = -(2n ** 63n);
+
+/** The calls that the three presenters share. */
+export class NativePresenter implements Presenter {
+  readonly counters: PresentCounters;
+  readonly #library: Library;
+  readonly #what: string;
+  #handle: Address;
+
+  constructor(
+    library: PresenterLibrary,
+    what: string,
+    missing: PfErrorCode,
+    options: PresenterOptions,
+    config: Record<string, FieldValue>,
+  ) {
+    this.#library = open(library);
+    this.#what = what;
+    const { functions, check } = this.#library;
+    const bytes = writeLayout(presentConfig, {
+      events: options.events?.address,
+      stage: options.stage,
+      ...config,
+    });
+    const out = new OutPointer();
+    check(functions.pf_presenter_open(ptr(bytes), out.argument), missing, what);
+    this.#handle = out.value;
+    this.counters = new Counters(
+      counterTables.present,
+      Number(functions.pf_presenter_counters(pointer(this.#handle))),
+    );
+  }
+
+  sink(): Sink {
+    const { functions } = this.#library;
+    return readSink((out) => functions.pf_presenter_sink(pointer(this.#handle), out));
+  }
+
+  start(): void {
+    const { functions, check } = this.#library;
+    check(functions.pf_presenter_start(pointer(this.#handle)), "PF_PRESENT_FAILED", this.#what);
+  }
+
+  stop(): void {
+    if (this.#handle === 0) return;
+    this.#library.functions.pf_presenter_stop(pointer(this.#handle));
+  }
+
+  close(): void {
+    if (this.#handle === 0) return;
+    this.stop();
+    this.#library.functions.pf_presenter_close(pointer(this.#handle));
+    this.#handle = 0;
+  }
+
+  setOverlay(text: string): void {
+    if (this.#handle === 0) return;
+    const bytes = new TextEncoder().encode(`${text}\0`);
+    this.#library.functions.pf_presenter_set_overlay(pointer(this.#handle), ptr(bytes));
+  }
+
+  setOverlayVisible(visible: boolean): void {
+    this.set("overlay_visible", visible ? 1n : 0n);
+  }
+
+  setClockOffset(offsetNs: Nanos | null): void {
+    this.set("clock_offset_ns", offsetNs ?? clockUnknown);
+  }
+
+  protected set(name: keyof typeof knob, value: bigint): void {
+    if (this.#handle === 0) return;
+    const { functions, check } = this.#library;
+    const result = functions.pf_presenter_set(pointer(this.#handle), knob[name], value);
+    check(result, "PF_PRESENT_FAILED", this.#what);
+  }
+}
