@@ -1,0 +1,287 @@
+/**
+ * The control messages of punktfunk/1. This table is all there is to know about them: who sends
+ * one, when, and its fields. From it come the TypeScript types, the checks, and docs/protocol.md.
+ * control-stream.ts has the framing. Unknown messages and fields are skipped, so both ends can grow.
+ */
+import { z } from "zod";
+import { milliHz } from "../base/units.ts";
+import { limit } from "./limits.ts";
+import { codec as mediaCodecs } from "./media.ts";
+
+export const alpn = "punktfunk/1";
+
+export type Role = "client" | "host";
+
+/** A field: its type in words for the documentation, what it means, and its check. */
+export interface Field<Schema extends z.ZodType = z.ZodType> {
+  readonly type: string;
+  readonly purpose: string;
+  readonly schema: Schema;
+}
+
+function field<Schema extends z.ZodType>(type: string, schema: Schema) {
+  return (purpose: string): Field<Schema> => ({ type, purpose, schema });
+}
+
+const unsigned = (max: number) => z.int().min(0).max(max);
+const boolean = field("bool", z.boolean());
+const u8 = field("u8", unsigned(0xff));
+const u16 = field("u16", unsigned(0xffff));
+const u32 = field("u32", unsigned(0xffff_ffff));
+const i16 = field("i16", z.int().min(-0x8000).max(0x7fff));
+/** A number that only grows; what does not fit into 32 bits may come as a 64-bit float. */
+const count = field("count", unsigned(Number.MAX_SAFE_INTEGER));
+const real = field("float", z.number().min(-1e9).max(1e9));
+const nanoseconds = field(
+  "u64",
+  z.union([z.bigint(), z.int()]).transform((value, context) => {
+    const exact = BigInt(value);
+    if (exact >= 0n && exact < 1n << 64n) return exact;
+    context.addIssue("is no unsigned 64-bit integer");
+    return z.NEVER;
+  }),
+);
+
+const utf8Bytes = (text: string) => Buffer.byteLength(text);
+const text = (max: number) => z.string().refine((value) => utf8Bytes(value) <= max);
+/** Control characters and those that turn the direction of writing: never printed as they came. */
+const unprintable = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+/** One line for a person's eyes. */
+const line = (max: number) => text(max).transform((value) => value.replace(unprintable, ""));
+const name = field("line", line(limit("device_name_bytes_max")));
+const sentence = field("line", line(1024));
+const word = z.string().max(64);
+const words = field("words", z.array(word).max(32));
+const reason = field("word", word);
+const bytes = (length: number) =>
+  field(
+    `bytes[${length}]`,
+    z.instanceof(Uint8Array).refine((value) => value.length === length),
+  );
+const nullable = <Schema extends z.ZodType>(of: Field<Schema>) => ({
+  type: `${of.type} or nil`,
+  purpose: of.purpose,
+  schema: of.schema.nullish().transform((value) => value ?? null),
+});
+
+const codecNames = Object.keys(mediaCodecs) as [keyof typeof mediaCodecs];
+const codec = field(codecNames.join(" or "), z.enum(codecNames));
+const codecs = field(
+  "words",
+  z
+    .array(word)
+    .max(32)
+    .transform((names) => names.filter((each) => codecNames.includes(each as never)))
+    .pipe(z.array(z.enum(codecNames))),
+);
+const mode = field(
+  "map",
+  z.object({
+    width: unsigned(0xffff_ffff),
+    height: unsigned(0xffff_ffff),
+    refreshMilliHz: unsigned(0xffff_ffff).transform(milliHz),
+  }),
+);
+const device = field(
+  "map",
+  z.object({ publicKey: bytes(32)("").schema, signature: bytes(64)("").schema }),
+);
+const pairing = field("optional or required", z.enum(["optional", "required"]));
+
+/**
+ * Who may send a message, and when: *opening* is before the host has answered with Welcome,
+ * *session* after it, *always* both.
+ */
+export interface MessageSpec {
+  readonly from: Role | "both";
+  readonly when: "opening" | "session" | "always";
+  readonly purpose: string;
+  readonly fields: Readonly<Record<string, Field>>;
+}
+
+function message<const Fields extends Readonly<Record<string, Field>>>(
+  from: MessageSpec["from"],
+  when: MessageSpec["when"],
+  purpose: string,
+  fields: Fields,
+) {
+  return { from, when, purpose, fields } satisfies MessageSpec;
+}
+
+export const messages = {
+  hello: message("client", "opening", "the first message of a connection, and the only first one", {
+    version: u32("version of the protocol"),
+    name: name("the client's name for people"),
+    device: device("publicKey: Ed25519, 32 bytes; signature: over the channel binding, 64 bytes"),
+    mode: mode("wanted picture: width, height in pixels, refreshMilliHz"),
+    codecs: codecs("what the client can decode, best first; unknown ones are skipped"),
+    bitrateKbps: nullable(u32("wanted bitrate; nil = the host's default")),
+    fecPermille: nullable(u32("wanted share of parity; nil = the host decides and adapts")),
+    features: words("optional abilities of the client"),
+  }),
+  welcome: message(
+    "host",
+    "opening",
+    "the session that the client gets; media keys follow from it",
+    {
+      session: u32("the session's tag in every media packet"),
+      mediaPort: u16("UDP port of the host's media socket"),
+      hostName: name("the host's name for people"),
+      hostId: field("word", word)("stable id of the host"),
+      codec: codec("what is sent"),
+      encoder: field("word", word)("the encoder's name"),
+      mode: mode("what is really sent"),
+      bitrateKbps: u32("what the host took"),
+      parityPermille: u32("share of parity at the start"),
+      frameBytesMax: u32("largest frame; the receiver allocates no more"),
+      framesInFlightMax: u32("frames that the receiver holds at once"),
+      shardBytesMax: u32("largest shard"),
+      lossWindowMs: u32("a frame incomplete for this long is lost"),
+      stallMs: u32("a hole this old asks for a keyframe"),
+      source: field("word", word)("what is captured"),
+      sourceWhy: sentence("why this source was chosen"),
+      pairing: pairing("whether the host serves devices that it does not know"),
+    },
+  ),
+  refuse: message("host", "opening", "no session; the host closes the connection after it", {
+    reason: reason("see reasons"),
+    message: sentence("what happened and what to do, for a person"),
+    detail: nullable(sentence("more for a log")),
+  }),
+  start: message("client", "session", "the client is ready to receive: the stream may begin", {}),
+  bye: message("both", "always", "the sender ends the connection; the other end closes it", {
+    reason: reason("see reasons"),
+    message: sentence("for a person; may be empty"),
+  }),
+  ping: message("both", "always", "sent each second; any message shows that an end lives", {
+    id: u32("returned in pong"),
+  }),
+  pong: message("both", "always", "answers a ping at once", { id: u32("of the ping") }),
+  clockProbe: message("client", "session", "a round of the clock handshake", {
+    id: u32("returned in clockEcho"),
+    clientNs: nanoseconds("client's CLOCK_MONOTONIC when this was sent"),
+  }),
+  clockEcho: message("host", "session", "answers a clockProbe at once", {
+    id: u32("of the probe"),
+    clientNs: nanoseconds("of the probe"),
+    hostReceivedNs: nanoseconds("host's CLOCK_MONOTONIC when the probe came"),
+    hostSentNs: nanoseconds("host's CLOCK_MONOTONIC when this was sent"),
+  }),
+  requestKeyframe: message("client", "session", "decoding can't go on without a keyframe", {
+    frame: nullable(u32("index of the first frame that is missing; nil = any")),
+    why: field("word", word)("loss, stall, decoder or start; for counters and logs"),
+  }),
+  lossReport: message("client", "session", "what the receiver saw since its last report", {
+    intervalMs: u32("time that this report covers"),
+    frame: u32("index of the newest frame that was seen"),
+    packetsReceived: count("media packets that came"),
+    packetsLost: count("media packets that never came within the loss window"),
+    packetsLate: count("media packets that came after their frame was settled"),
+    framesComplete: count("frames without a loss"),
+    framesRecovered: count("frames that parity saved"),
+    framesLost: count("frames that were given up"),
+    burstPacketsMax: u32("longest run of lost packets; 0 when not known"),
+  }),
+  reconfigure: message("client", "session", "asks for another setting without reconnecting", {
+    mode: nullable(mode("wanted picture; nil = unchanged")),
+    bitrateKbps: nullable(u32("nil = unchanged")),
+    parityPermille: nullable(u32("nil = unchanged")),
+  }),
+  reconfigured: message("host", "session", "what is in force now, also when the host changed it", {
+    mode: mode("picture"),
+    bitrateKbps: u32("bitrate of the encoder"),
+    parityPermille: u32("share of parity"),
+  }),
+  setFec: message("client", "session", "fixes the share of parity, or lets it adapt again", {
+    parityPermille: nullable(u32("nil = the host adapts")),
+  }),
+  clientStats: message("client", "session", "the client's figures, sums since Start", {
+    framesDecoded: count("pictures decoded"),
+    framesPresented: count("pictures shown"),
+    captureToPresentedUsP50: nullable(count("nil when not measured")),
+    captureToPresentedUsP99: nullable(count("nil when not measured")),
+  }),
+  hostStats: message("host", "session", "the host's figures, sums since Start", {
+    framesCaptured: count("pictures that the source gave"),
+    framesReplaced: count("pictures that a newer one replaced before the encoder"),
+    framesSent: count("frames sent"),
+    keyframes: count("of them keyframes"),
+    packetsSent: count("media packets sent"),
+    packetsDropped: count("media packets that the sender's own machine dropped"),
+    bytesSent: count("bytes of media packets"),
+    bitrateKbps: u32("bitrate of the encoder now"),
+    parityPermille: u32("share of parity now"),
+  }),
+  key: message("client", "session", "a key went down or up", {
+    usage: u16("USB HID usage of page 7"),
+    down: boolean("true = down"),
+  }),
+  button: message("client", "session", "a mouse button went down or up", {
+    button: u8("1 left, 2 middle, 3 right, 4 back, 5 forward"),
+    down: boolean("true = down"),
+  }),
+  motion: message("client", "session", "the pointer moved by a distance", {
+    dx: real("pixels of the picture, right is positive"),
+    dy: real("pixels of the picture, down is positive"),
+  }),
+  position: message("client", "session", "the pointer is at a place", {
+    x: u16("0 left edge … 65535 right edge of the picture"),
+    y: u16("0 upper edge … 65535 lower edge of the picture"),
+  }),
+  scroll: message("client", "session", "the wheel turned", {
+    h: i16("1/120 of a notch, right is positive"),
+    v: i16("1/120 of a notch, down is positive"),
+  }),
+  text: message("client", "session", "text to type, whatever the keyboard's layout", {
+    text: field("text", text(limit("text_bytes_max")))("UTF-8"),
+  }),
+} as const satisfies Record<string, MessageSpec>;
+
+export type MessageType = keyof typeof messages;
+
+/** A message of one type, as both ends hold it. */
+export type MessageOf<Type extends MessageType> = { readonly type: Type } & {
+  readonly [Name in keyof (typeof messages)[Type]["fields"]]: FieldValueOf<
+    (typeof messages)[Type]["fields"][Name]
+  >;
+};
+type FieldValueOf<Of> = Of extends Field<infer Schema> ? z.output<Schema> : never;
+
+/** Any control message. */
+export type Message = { [Type in MessageType]: MessageOf<Type> }[MessageType];
+
+const schemas: ReadonlyMap<string, z.ZodType> = new Map(
+  Object.entries(messages).map(([type, spec]: [string, MessageSpec]) => {
+    const fields = Object.entries(spec.fields).map(([key, { schema }]) => [key, schema] as const);
+    return [type, z.object({ type: z.literal(type), ...Object.fromEntries(fields) })];
+  }),
+);
+
+export type Checked =
+  | { readonly kind: "message"; readonly message: Message }
+  /** A type that this version does not know: skipped. */
+  | { readonly kind: "unknown"; readonly type: string }
+  | { readonly kind: "violation"; readonly why: string };
+
+/** Checks a decoded value against its message's fields. Never throws. */
+export function checkMessage(value: unknown): Checked {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { kind: "violation", why: "a message is not a map" };
+  }
+  const type = (value as { type?: unknown }).type;
+  if (typeof type !== "string") return { kind: "violation", why: "a message has no type" };
+  const schema = schemas.get(type);
+  if (schema === undefined) return { kind: "unknown", type: type.slice(0, 64) };
+  const checked = schema.safeParse(value);
+  if (checked.success) return { kind: "message", message: checked.data as Message };
+  const issue = checked.error.issues[0];
+  const where = issue === undefined ? "" : issue.path.map(String).join(".");
+  return { kind: "violation", why: `${type}.${where} is out of its range` };
+}
+
+/** Whether the end that plays `from` may send `type` now; `welcomed` = Welcome has been sent. */
+export function mayTravel(type: MessageType, from: Role, welcomed: boolean): boolean {
+  const spec: MessageSpec = messages[type];
+  if (spec.from !== "both" && spec.from !== from) return false;
+  return spec.when === "always" || (spec.when === "session") === welcomed;
+}
