@@ -10,9 +10,9 @@
  */
 #ifndef PF_PRESENT_FRONTEND_H
 #define PF_PRESENT_FRONTEND_H
-#include <pthread.h>
+#include "../common/common.h" /* first: it asks the C library for all it has */
 
-#include "../common/common.h"
+#include <pthread.h>
 
 #define PF_OVERLAY_BYTES 512 /* a line of 120 characters with room for multi-byte ones */
 
