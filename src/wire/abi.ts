@@ -169,6 +169,36 @@ export const decodeConfig = layout("decode_config", "decoder stage", [
   ["height", "u32", "negotiated picture height"],
 ]);
 
+export const tapConfig = layout("tap_config", "keeps the newest picture for a reader", [
+  ["sink_push", "pointer", "picture sink that every picture is passed on to, or 0"],
+  ["sink_context", "pointer", "its context"],
+  ["flags", "u32", "bit 0: read the synthetic marker of every picture"],
+  ["reserved", "u32", "0"],
+]);
+
+/** What a tap says of the picture that it holds. */
+export const tapPicture = layout("tap_picture", "the picture that a tap holds", [
+  ["number", "u64", "counts the pictures of its source, from 0"],
+  ["capture_ns", "u64", "host's clock"],
+  ["decode_end_ns", "u64", "this machine's clock; 0 = not decoded"],
+  ["width", "u32", "pixels"],
+  ["height", "u32", "pixels"],
+  ["format", "u32", "see pixel formats"],
+  ["marker_found", "u32", "1 = the marker was read, so that the next two fields count"],
+  ["marker_capture_ns", "u64", "from the marker"],
+  ["marker_frame", "u32", "from the marker"],
+  ["reserved", "u32", "0"],
+]);
+
+/** A patch of the synthetic test card. */
+export const cardPatch = layout("card_patch", "one patch of the test card", [
+  ["x", "u32", "left edge in pixels"],
+  ["y", "u32", "top edge in pixels"],
+  ["width", "u32", "pixels"],
+  ["height", "u32", "pixels"],
+  ["rgb", "u32", "0xRRGGBB"],
+]);
+
 export const recordConfig = layout("record_config", "recording without encoding again", [
   ["events", "pointer", "event queue, or 0"],
   ["path", "chars", "file to write", 1024],

@@ -94,8 +94,22 @@ export const counterTables = {
   ),
   decode: counters(
     "decode",
-    ["units_in", "units_dropped", "frames_out", "failures", "bytes_in", "queued"],
+    [
+      "units_in",
+      "units_dropped",
+      "units_skipped",
+      "frames_out",
+      "frames_dropped",
+      "failures",
+      "bytes_in",
+      "queued",
+    ],
     ["queue_us", "decode_us", "capture_to_decoded_us"],
+  ),
+  tap: counters(
+    "tap",
+    ["frames", "markers", "markers_unreadable", "markers_repeated", "markers_skipped"],
+    ["marker_to_tap_us"],
   ),
   present: counters(
     "present",

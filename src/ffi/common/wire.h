@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 586673314u
+#define PF_ABI_HASH 2249552955u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -234,6 +234,22 @@ _Static_assert(offsetof(pf_capture_config, output) == 132, "output");
 _Static_assert(offsetof(pf_capture_config, stage) == 196, "stage");
 _Static_assert(offsetof(pf_capture_config, refresh_mhz) == 200, "refresh_mhz");
 _Static_assert(offsetof(pf_capture_config, cursor) == 204, "cursor");
+
+/* one patch of the test card */
+typedef struct pf_card_patch {
+  uint32_t x; /* left edge in pixels */
+  uint32_t y; /* top edge in pixels */
+  uint32_t width; /* pixels */
+  uint32_t height; /* pixels */
+  uint32_t rgb; /* 0xRRGGBB */
+} pf_card_patch;
+#define PF_CARD_PATCH_BYTES 20
+_Static_assert(sizeof(pf_card_patch) == 20, "pf_card_patch");
+_Static_assert(offsetof(pf_card_patch, x) == 0, "x");
+_Static_assert(offsetof(pf_card_patch, y) == 4, "y");
+_Static_assert(offsetof(pf_card_patch, width) == 8, "width");
+_Static_assert(offsetof(pf_card_patch, height) == 12, "height");
+_Static_assert(offsetof(pf_card_patch, rgb) == 16, "rgb");
 
 /* decoder stage */
 typedef struct pf_decode_config {
@@ -517,6 +533,46 @@ _Static_assert(offsetof(pf_source_config, pattern) == 36, "pattern");
 _Static_assert(offsetof(pf_source_config, stage) == 40, "stage");
 _Static_assert(offsetof(pf_source_config, frame_limit) == 44, "frame_limit");
 
+/* keeps the newest picture for a reader */
+typedef struct pf_tap_config {
+  void *sink_push; /* picture sink that every picture is passed on to, or 0 */
+  void *sink_context; /* its context */
+  uint32_t flags; /* bit 0: read the synthetic marker of every picture */
+  uint32_t reserved; /* 0 */
+} pf_tap_config;
+#define PF_TAP_CONFIG_BYTES 24
+_Static_assert(sizeof(pf_tap_config) == 24, "pf_tap_config");
+_Static_assert(offsetof(pf_tap_config, sink_push) == 0, "sink_push");
+_Static_assert(offsetof(pf_tap_config, sink_context) == 8, "sink_context");
+_Static_assert(offsetof(pf_tap_config, flags) == 16, "flags");
+_Static_assert(offsetof(pf_tap_config, reserved) == 20, "reserved");
+
+/* the picture that a tap holds */
+typedef struct pf_tap_picture {
+  uint64_t number; /* counts the pictures of its source, from 0 */
+  uint64_t capture_ns; /* host's clock */
+  uint64_t decode_end_ns; /* this machine's clock; 0 = not decoded */
+  uint32_t width; /* pixels */
+  uint32_t height; /* pixels */
+  uint32_t format; /* see pixel formats */
+  uint32_t marker_found; /* 1 = the marker was read, so that the next two fields count */
+  uint64_t marker_capture_ns; /* from the marker */
+  uint32_t marker_frame; /* from the marker */
+  uint32_t reserved; /* 0 */
+} pf_tap_picture;
+#define PF_TAP_PICTURE_BYTES 56
+_Static_assert(sizeof(pf_tap_picture) == 56, "pf_tap_picture");
+_Static_assert(offsetof(pf_tap_picture, number) == 0, "number");
+_Static_assert(offsetof(pf_tap_picture, capture_ns) == 8, "capture_ns");
+_Static_assert(offsetof(pf_tap_picture, decode_end_ns) == 16, "decode_end_ns");
+_Static_assert(offsetof(pf_tap_picture, width) == 24, "width");
+_Static_assert(offsetof(pf_tap_picture, height) == 28, "height");
+_Static_assert(offsetof(pf_tap_picture, format) == 32, "format");
+_Static_assert(offsetof(pf_tap_picture, marker_found) == 36, "marker_found");
+_Static_assert(offsetof(pf_tap_picture, marker_capture_ns) == 40, "marker_capture_ns");
+_Static_assert(offsetof(pf_tap_picture, marker_frame) == 48, "marker_frame");
+_Static_assert(offsetof(pf_tap_picture, reserved) == 52, "reserved");
+
 #define PF_HISTOGRAM_BUCKETS 704
 typedef struct pf_histogram {
   uint64_t count, sum_us, max_us;
@@ -608,7 +664,9 @@ typedef struct pf_receive_counters {
 typedef struct pf_decode_counters {
   uint64_t units_in;
   uint64_t units_dropped;
+  uint64_t units_skipped;
   uint64_t frames_out;
+  uint64_t frames_dropped;
   uint64_t failures;
   uint64_t bytes_in;
   uint64_t queued;
@@ -616,6 +674,15 @@ typedef struct pf_decode_counters {
   pf_histogram decode_us;
   pf_histogram capture_to_decoded_us;
 } pf_decode_counters;
+
+typedef struct pf_tap_counters {
+  uint64_t frames;
+  uint64_t markers;
+  uint64_t markers_unreadable;
+  uint64_t markers_repeated;
+  uint64_t markers_skipped;
+  pf_histogram marker_to_tap_us;
+} pf_tap_counters;
 
 typedef struct pf_present_counters {
   uint64_t frames_in;
