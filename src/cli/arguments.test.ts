@@ -1,0 +1,67 @@
+import { describe, expect, test } from "bun:test";
+import { PfError } from "../base/errors.ts";
+import {
+  parseBitrate,
+  parseChoice,
+  parseCount,
+  parseDuration,
+  parseHost,
+  parseParity,
+  parsePort,
+} from "./arguments.ts";
+
+function refusal(read: () => unknown): PfError {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof PfError) return error;
+  }
+  throw new Error("was taken");
+}
+
+describe("what people type", () => {
+  test("durations, bitrates, ports, shares and counts are read with their units", () => {
+    expect(["10", "500ms", "2m", "1.5h"].map((text) => Number(parseDuration(text)))).toEqual([
+      10_000, 500, 120_000, 5_400_000,
+    ]);
+    expect(["20M", "800k", "1.5G", "5000", "50mbps"].map((t) => Number(parseBitrate(t)))).toEqual([
+      20_000, 800, 1_500_000, 5000, 50_000,
+    ]);
+    expect([parsePort("0"), parsePort("65535")]).toEqual([0, 65_535]);
+    expect([Number(parseParity("20")), Number(parseParity("7.5%"))]).toEqual([200, 75]);
+    expect(parseCount("4", "sessions", 1, 16)).toBe(4);
+  });
+
+  test("hosts are read with and without port, as name, IPv4 and IPv6", () => {
+    expect(parseHost("box")).toEqual({ host: "box", port: 9777 });
+    expect(parseHost("192.0.2.1:9000")).toEqual({ host: "192.0.2.1", port: 9000 });
+    expect(parseHost("[2001:db8::1]:9000")).toEqual({ host: "2001:db8::1", port: 9000 });
+    expect(parseHost("[fe80::1%eth0]")).toEqual({ host: "fe80::1%eth0", port: 9777 });
+    expect(parseHost("::1")).toEqual({ host: "::1", port: 9777 });
+  });
+
+  test.each([
+    () => parseDuration("soon"),
+    () => parseDuration("0"),
+    () => parseDuration("-1"),
+    () => parseBitrate("fast"),
+    () => parseBitrate("0"),
+    () => parsePort("65536"),
+    () => parsePort("-1"),
+    () => parsePort("9777x"),
+    () => parseParity("4"),
+    () => parseParity("51"),
+    () => parseParity(""),
+    () => parseCount("17", "sessions", 1, 16),
+    () => parseHost(""),
+    () => parseHost("a b"),
+    () => parseHost("box:0"),
+    () => parseHost("box:70000"),
+    () => parseChoice("x265", "codec", ["h264", "hevc"]),
+  ])("nonsense is a usage error with a hint: %p", (read) => {
+    const error = refusal(read);
+    expect(error.code).toBe("PF_USAGE");
+    expect(error.exitCode).toBe(2);
+    expect(error.hint).toMatch(/^(Write|Choose|The usual)/);
+  });
+});

@@ -1,0 +1,98 @@
+/** Reads what people type on the command line. Each throws PF_USAGE with what would be right. */
+import { PfError } from "../base/errors.ts";
+import { type Kbps, kbps, type Millis, millis, type PerMille, perMille } from "../base/units.ts";
+import { limit } from "../wire/limits.ts";
+
+function usage(message: string, hint: string): PfError {
+  return new PfError("PF_USAGE", message, { hint });
+}
+
+/** `10`, `10s`, `500ms`, `2m`, `1h` as a duration; a bare number counts seconds. */
+export function parseDuration(text: string): Millis {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? "s"] as number;
+  const value = Number(match?.[1]) * unit;
+  if (match === null || value <= 0) {
+    throw usage(`"${text}" is not a duration.`, "Write for example 10, 500ms or 2m.");
+  }
+  return millis(value);
+}
+
+/** `50M`, `800k`, `1.5G` as a bitrate; a bare number counts kilobits a second. */
+export function parseBitrate(text: string): Kbps {
+  const match = /^(\d+(?:\.\d+)?)([kmg])?(?:bps|bit\/s)?$/i.exec(text.trim());
+  const unit = { k: 1, m: 1000, g: 1_000_000 }[match?.[2]?.toLowerCase() ?? "k"] as number;
+  const value = Math.round(Number(match?.[1]) * unit);
+  if (match === null || value <= 0) {
+    throw usage(`"${text}" is not a bitrate.`, "Write for example 20M, 800k or 1G.");
+  }
+  return kbps(value);
+}
+
+/** A UDP or TCP port, 0 (any free one) to 65535. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text.trim()) || port > 65_535) {
+    throw usage(`"${text}" is not a port.`, "Write a number from 0 (any free one) to 65535.");
+  }
+  return port;
+}
+
+/** A share in percent, within the protocol's limits for parity. */
+export function parseParity(text: string): PerMille {
+  const share = Math.round(Number(text.trim().replace(/%$/, "")) * 10);
+  const [low, high] = [limit("parity_permille_min"), limit("parity_permille_max")];
+  if (!Number.isFinite(share) || text.trim() === "" || share < low || share > high) {
+    throw usage(
+      `"${text}" is not a share of parity.`,
+      `Write ${low / 10} to ${high / 10} percent.`,
+    );
+  }
+  return perMille(share);
+}
+
+/** A whole number within bounds. */
+export function parseCount(text: string, what: string, low: number, high: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text.trim()) || value < low || value > high) {
+    throw usage(`"${text}" is not a number for ${what}.`, `Write ${low} to ${high}.`);
+  }
+  return value;
+}
+
+export interface HostAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where punktfunk listens unless told otherwise: control, then media. */
+export const defaultPort = 9777;
+
+/** `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address. */
+export function parseHost(text: string): HostAddress {
+  const trimmed = text.trim();
+  const match =
+    /^\[([0-9a-fA-F:.%\w]+)\](?::(\d{1,5}))?$/.exec(trimmed) ??
+    /^([^:\s]+)(?::(\d{1,5}))?$/.exec(trimmed) ??
+    /^([0-9a-fA-F:]+(?:%\w+)?)$/.exec(trimmed);
+  const host = match?.[1];
+  if (host === undefined) {
+    throw usage(`"${text}" is not a host.`, "Write NAME, ADDRESS, NAME:PORT or [IPv6]:PORT.");
+  }
+  const port = match?.[2] === undefined ? defaultPort : parsePort(match[2]);
+  if (port === 0) throw usage("A host's port can't be 0.", `The usual one is ${defaultPort}.`);
+  return { host, port };
+}
+
+/** One of a fixed set of words. */
+export function parseChoice<Choice extends string>(
+  text: string,
+  what: string,
+  choices: readonly Choice[],
+): Choice {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) {
+    throw usage(`"${text}" is not a ${what}.`, `Choose one of ${choices.join(", ")}.`);
+  }
+  return found;
+}

@@ -1,0 +1,134 @@
+/**
+ * What every command is: a citty definition with examples in its help, flags that are checked, the
+ * exit codes of the contract, and Ctrl-C as an AbortSignal. Heavy modules are imported inside
+ * `run`, so that help stays fast.
+ */
+import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from "citty";
+import { ExitCode, PfError, toPfError } from "../base/errors.ts";
+import { Output } from "./output.ts";
+
+export interface CommandContext<Args extends ArgsDef> {
+  readonly args: ParsedArgs<Args>;
+  readonly output: Output;
+  /** Aborts at the first SIGINT, SIGTERM or SIGHUP; a later one ends the process at once. */
+  readonly interrupted: AbortSignal;
+}
+
+export interface CommandSpec<Args extends ArgsDef> {
+  readonly name: string;
+  readonly description: string;
+  readonly args: Args;
+  /** Lines of help: a command and what it does. */
+  readonly examples: readonly (readonly [command: string, what: string])[];
+  /** Returns the exit code; undefined is done. Throws PfError for what a person can meet. */
+  readonly run: (context: CommandContext<Args>) => Promise<ExitCode | undefined>;
+}
+
+/**
+ * One Ctrl-C can arrive several times, from the terminal and handed on by npm or by the demo: only
+ * a signal after this many milliseconds is a second wish.
+ */
+const secondSignalMsMin = 1000;
+
+export const jsonArgument = {
+  json: { type: "boolean", description: "one JSON object a line on stdout, words on stderr" },
+} as const satisfies ArgsDef;
+
+/** Examples of a command, for its help. */
+const examplesOf = new WeakMap<object, CommandSpec<ArgsDef>["examples"]>();
+
+export function command<const Args extends ArgsDef>(spec: CommandSpec<Args>): CommandDef<Args> {
+  const definition = defineCommand<Args>({
+    meta: { name: spec.name, description: spec.description },
+    args: spec.args,
+    async run({ args, rawArgs }) {
+      const output = new Output({ json: args["json"] === true });
+      process.exitCode = await runReported(spec, { args, output, rawArgs });
+    },
+  });
+  examplesOf.set(definition, spec.examples);
+  return definition;
+}
+
+async function runReported<Args extends ArgsDef>(
+  spec: CommandSpec<Args>,
+  given: { args: ParsedArgs<Args>; output: Output; rawArgs: string[] },
+): Promise<ExitCode> {
+  const { args, output, rawArgs } = given;
+  const { signal, dispose } = interruption();
+  try {
+    checkFlags(spec, rawArgs, args._);
+    const code = await spec.run({ args, output, interrupted: signal });
+    return signal.aborted ? ExitCode.interrupted : (code ?? ExitCode.done);
+  } catch (thrown) {
+    if (signal.aborted) return ExitCode.interrupted;
+    const error = toPfError(thrown);
+    output.failure(error);
+    return error.exitCode;
+  } finally {
+    dispose();
+  }
+}
+
+/** citty takes unknown flags in silence; a mistyped one must not. */
+function checkFlags(spec: CommandSpec<ArgsDef>, rawArgs: string[], positionals: string[]): void {
+  const named = Object.entries(spec.args).filter(([, arg]) => arg.type !== "positional");
+  const known = new Set(named.flatMap(([name, arg]) => [name, ...[aliasOf(arg)].flat()]));
+  for (const raw of rawArgs) {
+    if (raw === "--") break;
+    const flag = /^--?([a-zA-Z][\w-]*)/.exec(raw)?.[1];
+    if (flag === undefined || known.has(flag) || known.has(flag.replace(/^no-/, ""))) continue;
+    throw new PfError("PF_USAGE", `punktfunk ${spec.name} has no flag --${flag}.`, {
+      hint: `See punktfunk ${spec.name} --help.`,
+    });
+  }
+  for (const [name, arg] of named) {
+    if (arg.type === "boolean") continue;
+    const bare = rawArgs.findIndex((raw) => raw === `--${name}`);
+    const next = bare < 0 ? "" : rawArgs[bare + 1];
+    if (next === undefined || (bare >= 0 && /^--[a-z]/.test(next))) {
+      throw new PfError("PF_USAGE", `--${name} needs a value.`, {
+        hint: `See punktfunk ${spec.name} --help.`,
+      });
+    }
+  }
+  const places = Object.values(spec.args).length - named.length;
+  if (positionals.length > places) {
+    throw new PfError("PF_USAGE", `"${positionals[places]}" is one word too many.`, {
+      hint: `See punktfunk ${spec.name} --help.`,
+    });
+  }
+}
+
+function aliasOf(arg: ArgsDef[string]): string | string[] {
+  return "alias" in arg && arg.alias !== undefined ? arg.alias : [];
+}
+
+function interruption(): { signal: AbortSignal; dispose: () => void } {
+  const controller = new AbortController();
+  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  let firstAt = 0;
+  const onSignal = () => {
+    if (!controller.signal.aborted) {
+      firstAt = performance.now();
+      controller.abort();
+    } else if (performance.now() - firstAt > secondSignalMsMin) {
+      process.exit(ExitCode.interrupted);
+    }
+  };
+  for (const name of names) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}
+
+/** The examples section of a command's help; empty for a command without. */
+export function renderExamples(definition: object): string {
+  const examples = examplesOf.get(definition) ?? [];
+  if (examples.length === 0) return "";
+  const lines = examples.map(([line, what]) => `  ${line}\n      ${what}`);
+  return `EXAMPLES\n\n${lines.join("\n")}\n`;
+}

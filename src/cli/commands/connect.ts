@@ -1,0 +1,121 @@
+import { ExitCode } from "../../base/errors.ts";
+import type { CodecName } from "../../wire/media.ts";
+import { parseMode } from "../../wire/mode.ts";
+import { parseBitrate, parseChoice, parseDuration, parseHost } from "../arguments.ts";
+import { command, jsonArgument } from "../command.ts";
+
+const codecs = ["auto", "h264", "hevc", "av1"] as const;
+const presenters = ["auto", "window", "terminal", "none"] as const;
+
+/** What this client prefers where the host can do several. */
+const codecsByPreference: readonly CodecName[] = ["h264", "hevc", "av1"];
+
+export default command({
+  name: "connect",
+  description: "Show a host's desktop here and control it",
+  args: {
+    host: {
+      type: "positional",
+      description: "name or address of the host, with :PORT if it is not 9777",
+      valueHint: "HOST[:PORT]",
+      required: true,
+    },
+    fingerprint: {
+      type: "string",
+      description: "the host's certificate must have this SHA-256, in hex",
+      valueHint: "HEX",
+    },
+    mode: {
+      type: "string",
+      description: "size and rate of the desktop that the host makes",
+      valueHint: "WxH@Hz",
+      default: "1280x720@60",
+    },
+    codec: {
+      type: "string",
+      description: codecs.join(", "),
+      valueHint: "CODEC",
+      default: "auto",
+    },
+    bitrate: {
+      type: "string",
+      description: "500k to 2G; usual: the host's, 20M",
+      valueHint: "RATE",
+    },
+    decoder: {
+      type: "string",
+      description: "auto, software, or a hardware type such as vaapi",
+      valueHint: "DECODER",
+      default: "auto",
+    },
+    present: {
+      type: "string",
+      description: presenters.join(", "),
+      valueHint: "WHERE",
+      default: "auto",
+    },
+    record: {
+      type: "string",
+      description: "store the stream as it comes: .mkv, .mp4, .h264, .hevc or .obu",
+      valueHint: "FILE",
+    },
+    duration: {
+      type: "string",
+      description: "end after this time, counted from the first picture",
+      valueHint: "TIME",
+    },
+    type: {
+      type: "string",
+      description: "type this text on the host once the picture is there",
+      valueHint: "TEXT",
+    },
+    ...jsonArgument,
+  },
+  examples: [
+    ["punktfunk connect gamingbox", "show the host's desktop at 1280x720@60"],
+    ["punktfunk connect 192.0.2.7 --mode 1920x1080@120 --bitrate 50M", "a bigger, faster one"],
+    [
+      "punktfunk connect 127.0.0.1 --present none --record out.mkv --duration 5 --json",
+      "record five seconds, for scripts",
+    ],
+  ],
+  async run({ args, output, interrupted }) {
+    const codec = parseChoice(args.codec, "codec", codecs);
+    const options = {
+      ...parseHost(args.host),
+      fingerprint: args.fingerprint,
+      mode: parseMode(args.mode),
+      codecs: codec === "auto" ? codecsByPreference : [codec],
+      bitrateKbps: args.bitrate === undefined ? null : parseBitrate(args.bitrate),
+      decoder: args.decoder,
+      present: parseChoice(args.present, "place to show the picture", presenters),
+      record: args.record,
+      durationMs: args.duration === undefined ? undefined : parseDuration(args.duration),
+      typeText: args.type,
+    };
+    const { runClient } = await import("../../client/client.ts");
+    const { confirmFingerprint } = await import("../prompts.ts");
+    const { liveLine, summaryTable } = await import("../summary.ts");
+    const result = await runClient(options, {
+      interrupted,
+      confirmFingerprint: output.interactive ? confirmFingerprint : undefined,
+      info: (text) => output.info(text),
+      warn: (text) => output.warn(text),
+      record: (record) => output.record(record),
+      interval: (figures, shownBy) => {
+        output.record(figures);
+        // The terminal presenter has a status line of its own.
+        if (shownBy !== "terminal") output.live(liveLine(figures));
+      },
+    });
+    if (result.summary !== undefined) {
+      if (!output.json) output.print(summaryTable(result.summary));
+      output.record(result.summary);
+    }
+    if (result.error !== undefined) {
+      output.failure(result.error);
+      return result.error.exitCode;
+    }
+    return ExitCode.done;
+  },
+});

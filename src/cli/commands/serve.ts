@@ -1,0 +1,98 @@
+import { hostname } from "node:os";
+import { limit } from "../../wire/limits.ts";
+import { parseChoice, parseCount, parseParity, parsePort } from "../arguments.ts";
+import { command, jsonArgument } from "../command.ts";
+
+const sources = ["auto", "synthetic", "sway", "wlroots"] as const;
+const patterns = ["moving", "card", "still"] as const;
+
+export default command({
+  name: "serve",
+  description: "Stream this machine's desktop to clients that connect",
+  args: {
+    port: {
+      type: "string",
+      description: "UDP port of the control plane; 0 = any free one",
+      valueHint: "PORT",
+      default: "9777",
+    },
+    "media-port": {
+      type: "string",
+      description: "UDP port of the media plane; usual: the control port + 1",
+      valueHint: "PORT",
+    },
+    name: { type: "string", description: "the name that clients see", valueHint: "NAME" },
+    source: {
+      type: "string",
+      description: `where pictures come from: ${sources.join(", ")}`,
+      valueHint: "SOURCE",
+      default: "auto",
+    },
+    app: {
+      type: "string",
+      description: "what runs in the sway desktop; usual: a terminal",
+      valueHint: "CMD",
+    },
+    pattern: {
+      type: "string",
+      description: `picture of the synthetic source: ${patterns.join(", ")}`,
+      valueHint: "PATTERN",
+      default: "moving",
+    },
+    encoder: {
+      type: "string",
+      description: "auto, nvenc, vaapi, software, or a name such as libx264",
+      valueHint: "ENCODER",
+      default: "auto",
+    },
+    parity: {
+      type: "string",
+      description: "share of parity in percent, 5 to 50",
+      valueHint: "PERCENT",
+      default: String(limit("parity_permille_default") / 10),
+    },
+    "max-sessions": {
+      type: "string",
+      description: "clients at once; further ones are refused",
+      valueHint: "COUNT",
+      default: "4",
+    },
+    ...jsonArgument,
+  },
+  examples: [
+    ["punktfunk serve", "stream the desktop that is there, or a sway desktop of its own"],
+    ["punktfunk serve --source sway --app foot", "a headless sway desktop with a terminal"],
+    ["punktfunk serve --source synthetic --port 0 --json", "a test picture, for scripts"],
+  ],
+  async run({ args, output, interrupted }) {
+    const { startHost } = await import("../../host/host.ts");
+    const { sentenceOf } = await import("../../host/report.ts");
+    const port = parsePort(args.port);
+    const host = await startHost({
+      port,
+      mediaPort:
+        args["media-port"] !== undefined
+          ? parsePort(args["media-port"])
+          : port === 0
+            ? 0
+            : port + 1,
+      name: args.name ?? hostname(),
+      source: parseChoice(args.source, "source", sources),
+      app: args.app,
+      pattern: parseChoice(args.pattern, "pattern", patterns),
+      encoder: args.encoder,
+      parityPermille: parseParity(args.parity),
+      sessionsMax: parseCount(args["max-sessions"], "sessions", 1, 64),
+      onReport: (report) => {
+        output.record(report);
+        const { level, text } = sentenceOf(report);
+        output[level](text);
+      },
+    });
+    const stop = () => void host.stop("interrupted");
+    interrupted.addEventListener("abort", stop, { once: true });
+    if (interrupted.aborted) stop();
+    await host.closed;
+    return undefined;
+  },
+});

@@ -1,0 +1,80 @@
+/**
+ * Where words go: people read stderr, machines read stdout, one JSON object a line. With --json
+ * nothing but those lines is written to stdout; without it, stdout stays empty too.
+ */
+import { createConsola } from "consola";
+import type { PfError } from "../base/errors.ts";
+
+export class Output {
+  readonly json: boolean;
+  /** A person is there to answer prompts and to watch live figures. */
+  readonly interactive: boolean;
+  readonly #console = createConsola({
+    stdout: process.stderr,
+    stderr: process.stderr,
+    formatOptions: { date: false, compact: true },
+  });
+  #live = "";
+
+  constructor(options: { readonly json: boolean }) {
+    this.json = options.json;
+    this.interactive =
+      !options.json && process.stdin.isTTY === true && process.stderr.isTTY === true;
+  }
+
+  /** One object for machines. Without --json it is not written. */
+  record(object: { readonly type: string } & Record<string, unknown>): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(object)}\n`);
+  }
+
+  info(text: string): void {
+    this.#endLive();
+    this.#console.info(text);
+  }
+
+  success(text: string): void {
+    this.#endLive();
+    this.#console.success(text);
+  }
+
+  warn(text: string): void {
+    this.#endLive();
+    this.#console.warn(text);
+  }
+
+  /** A line that the next one replaces, on a terminal; elsewhere nothing. */
+  live(text: string): void {
+    if (!this.interactive) return;
+    const columns = process.stderr.columns ?? 80;
+    this.#live = text.slice(0, columns - 1);
+    process.stderr.write(`\r\x1b[2K${this.#live}`);
+  }
+
+  /** A table or other text as it stands. */
+  print(text: string): void {
+    this.#endLive();
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** The failure that ends the command. */
+  failure(error: PfError): void {
+    this.#endLive();
+    this.#console.error(`${error.sentence()} [${error.code}]`);
+    if (error.code === "PF_INTERNAL" && error.cause instanceof Error) {
+      this.print(error.cause.stack ?? "");
+    }
+    this.record({
+      type: "error",
+      code: error.code,
+      message: error.message,
+      hint: error.hint ?? null,
+      exitCode: error.exitCode,
+    });
+  }
+
+  #endLive(): void {
+    if (this.#live === "") return;
+    process.stderr.write("\r\x1b[2K");
+    this.#live = "";
+  }
+}

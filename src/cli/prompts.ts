@@ -1,0 +1,13 @@
+/** Questions to the person at the terminal. */
+import { confirm, isCancel } from "@clack/prompts";
+
+/** Trust on first use: asks whether a host that was never seen before is the right one. */
+export async function confirmFingerprint(host: string, fingerprint: string): Promise<boolean> {
+  const pairs = fingerprint.match(/.{4}/g)?.join(" ") ?? fingerprint;
+  const answer = await confirm({
+    message: `${host} was never seen before. Its fingerprint is\n   ${pairs}\nDoes the host show the same one?`,
+    initialValue: false,
+    output: process.stderr,
+  });
+  return !isCancel(answer) && answer;
+}

@@ -1,0 +1,48 @@
+/** A client's figures for people. */
+import type { Interval, Summary } from "../client/figures.ts";
+
+const milliseconds = (us: number | null | undefined) =>
+  us === null || us === undefined ? "–" : `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`;
+const megabits = (kbps: number | null) =>
+  kbps === null ? "–" : `${(kbps / 1000).toFixed(1)} Mbps`;
+
+/** One line about the last second. */
+export function liveLine(figures: Interval): string {
+  const parts = [
+    `${figures.framesPerSecond.toFixed(0)} fps`,
+    megabits(figures.kbps),
+    `latency ${milliseconds(figures.latencyUs.p50)} (p99 ${milliseconds(figures.latencyUs.p99)})`,
+    `loss ${figures.packetLossPct ?? "–"}%`,
+    `${figures.framesLost} frames lost, ${figures.framesRecovered} recovered`,
+  ];
+  return parts.join(" · ");
+}
+
+/** The whole stream as a short table. */
+export function summaryTable(summary: Summary): string {
+  const { frames, packets, bitrateKbps, latencyUs, stagesUs, clock } = summary;
+  const seconds = (summary.durationMs / 1000).toFixed(1);
+  const stages = Object.entries(stagesUs).map(
+    ([name, stage]) => `${name} ${stage === null ? "–" : milliseconds(stage.p50)}`,
+  );
+  const latency = (name: keyof typeof latencyUs) => {
+    const figures = latencyUs[name];
+    if (figures === null) return "not measured";
+    return `p50 ${milliseconds(figures.p50)}, p99 ${milliseconds(figures.p99)}, most ${milliseconds(figures.max)}`;
+  };
+  return [
+    "",
+    `  ${summary.mode} ${summary.codec}, ${seconds} s`,
+    `  frames     ${frames.received} received, ${frames.decoded} decoded, ` +
+      `${frames.presented ?? "none"} shown, ${frames.lost} lost, ${frames.recovered} recovered`,
+    `  packets    ${packets.received} received, ${packets.lost} lost`,
+    `  bitrate    ${megabits(bitrateKbps.received)} of ${megabits(bitrateKbps.resolved)}`,
+    `  capture → reassembled   ${latency("captureToReassembled")}`,
+    `  capture → decoded       ${latency("captureToDecoded")}`,
+    `  capture → shown         ${latency("captureToPresented")}`,
+    `  stages     ${stages.join(", ")}`,
+    clock.skewCorrected ? "" : "  The clocks could not be compared: no latency across machines.",
+  ]
+    .filter((line, index) => index === 0 || line !== "")
+    .join("\n");
+}

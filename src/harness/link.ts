@@ -1,0 +1,140 @@
+/**
+ * A UDP relay that stands between a client and a host and treats packets as a bad network does. It
+ * keeps one upstream socket for each client address, so that the host sees the clients apart.
+ */
+import type { udp } from "bun";
+import { type Random, seededRandom } from "../base/rng.ts";
+import { cleanLink, decideFate, type Impairment } from "./impairment.ts";
+
+export interface LinkOptions {
+  /** Where packets of clients go. */
+  readonly target: { readonly host: string; readonly port: number };
+  /** Host → client. */
+  readonly down?: Partial<Impairment>;
+  /** Client → host. */
+  readonly up?: Partial<Impairment>;
+  readonly seed: number;
+}
+
+export interface LinkCounts {
+  forwarded: number;
+  lost: number;
+  corrupted: number;
+  /** The kernel refused a packet. */
+  refused: number;
+}
+
+interface Peer {
+  readonly address: string;
+  readonly port: number;
+  readonly upstream: udp.Socket<"buffer">;
+}
+
+/** Clients that one link tells apart; more are ignored. */
+const peersMax = 64;
+
+export class ImpairedLink {
+  readonly port: number;
+  readonly down: LinkCounts = { forwarded: 0, lost: 0, corrupted: 0, refused: 0 };
+  readonly up: LinkCounts = { forwarded: 0, lost: 0, corrupted: 0, refused: 0 };
+  readonly #options: LinkOptions;
+  readonly #random: { readonly down: Random; readonly up: Random };
+  readonly #peers = new Map<string, Promise<Peer>>();
+  #front: udp.Socket<"buffer">;
+  #downImpairment: Impairment;
+  #closed = false;
+
+  private constructor(front: udp.Socket<"buffer">, options: LinkOptions) {
+    this.#front = front;
+    this.#options = options;
+    this.#downImpairment = { ...cleanLink, ...options.down };
+    this.#random = { down: seededRandom(options.seed), up: seededRandom(options.seed + 1) };
+    this.port = front.port;
+  }
+
+  /** Listens on a free port of the loopback address. */
+  static async open(options: LinkOptions): Promise<ImpairedLink> {
+    let link: ImpairedLink | undefined;
+    const front = await Bun.udpSocket({
+      hostname: "127.0.0.1",
+      socket: {
+        data: (_socket, packet, port, address) => {
+          link?.#fromClient(Buffer.from(packet), port, address);
+        },
+      },
+    });
+    link = new ImpairedLink(front, options);
+    return link;
+  }
+
+  /** Changes what happens to packets of the host from now on. */
+  setDown(impairment: Partial<Impairment>): void {
+    this.#downImpairment = { ...cleanLink, ...impairment };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#front.close();
+    for (const peer of this.#peers.values()) (await peer).upstream.close();
+  }
+
+  #fromClient(packet: Buffer, port: number, address: string): void {
+    const key = `${address} ${port}`;
+    let peer = this.#peers.get(key);
+    if (peer === undefined) {
+      if (this.#peers.size >= peersMax) return;
+      peer = this.#connectPeer(address, port);
+      this.#peers.set(key, peer);
+    }
+    const { host, port: targetPort } = this.#options.target;
+    const up = { ...cleanLink, ...this.#options.up };
+    void peer.then(({ upstream }) =>
+      this.#relay(packet, up, this.#random.up, this.up, (bytes) =>
+        upstream.send(bytes, targetPort, host),
+      ),
+    );
+  }
+
+  async #connectPeer(address: string, port: number): Promise<Peer> {
+    const upstream = await Bun.udpSocket({
+      hostname: "127.0.0.1",
+      socket: {
+        data: (_socket, packet) => {
+          this.#relay(
+            Buffer.from(packet),
+            this.#downImpairment,
+            this.#random.down,
+            this.down,
+            (bytes) => this.#front.send(bytes, port, address),
+          );
+        },
+      },
+    });
+    return { address, port, upstream };
+  }
+
+  #relay(
+    packet: Buffer,
+    impairment: Impairment,
+    random: Random,
+    counts: LinkCounts,
+    send: (bytes: Buffer) => boolean,
+  ): void {
+    const fate = decideFate(impairment, random, packet.length);
+    if (fate.arrivals.length === 0) counts.lost++;
+    if (fate.flippedBit !== undefined) {
+      const at = fate.flippedBit >> 3;
+      packet[at] = (packet[at] as number) ^ (1 << (fate.flippedBit & 7));
+      counts.corrupted++;
+    }
+    const deliver = () => {
+      if (this.#closed) return;
+      if (send(packet)) counts.forwarded++;
+      else counts.refused++;
+    };
+    for (const delay of fate.arrivals) {
+      if (delay <= 0) deliver();
+      else setTimeout(deliver, delay);
+    }
+  }
+}

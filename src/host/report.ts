@@ -1,0 +1,111 @@
+/** What a host tells about itself: records for machines, sentences for people. */
+import type { CodecName } from "../wire/media.ts";
+import { formatMode, type Mode } from "../wire/mode.ts";
+
+export interface ReadyReport {
+  readonly type: "ready";
+  readonly name: string;
+  readonly port: number;
+  readonly mediaPort: number;
+  /** The management API's port; null while there is none. */
+  readonly mgmtPort: number | null;
+  /** SHA-256 of the host's certificate, hex. */
+  readonly fingerprint: string;
+  readonly pair: "optional" | "required";
+}
+
+export interface SessionStartedReport {
+  readonly type: "session-started";
+  readonly session: number;
+  readonly client: string;
+  readonly address: string;
+  readonly mode: Mode;
+  readonly codec: CodecName;
+  readonly encoder: string;
+  readonly bitrateKbps: number;
+  readonly source: string;
+  /** Why this source was chosen. */
+  readonly sourceWhy: string;
+}
+
+export interface SessionEndedReport {
+  readonly type: "session-ended";
+  readonly session: number;
+  readonly client: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly framesSent: number;
+  readonly packetsSent: number;
+  readonly packetsDropped: number;
+}
+
+export interface RefusedReport {
+  readonly type: "refused";
+  readonly address: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface NoteReport {
+  readonly type: "note";
+  readonly level: "info" | "warn";
+  readonly message: string;
+}
+
+export interface HostSummaryReport {
+  readonly type: "summary";
+  readonly sessions: number;
+  readonly refused: number;
+  readonly durationMs: number;
+  /** Datagrams of the media port that were dropped, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+export type HostReport =
+  | ReadyReport
+  | SessionStartedReport
+  | SessionEndedReport
+  | RefusedReport
+  | NoteReport
+  | HostSummaryReport;
+
+/** A report as a sentence and the weight that it has for a person. */
+export function sentenceOf(report: HostReport): {
+  readonly level: "info" | "warn" | "success";
+  readonly text: string;
+} {
+  switch (report.type) {
+    case "ready":
+      return {
+        level: "success",
+        text:
+          `${report.name} is ready on UDP ports ${report.port} and ${report.mediaPort}.\n` +
+          `  Fingerprint ${report.fingerprint}\n` +
+          `  Connect with: punktfunk connect ${report.name}${portSuffix(report.port)}`,
+      };
+    case "session-started":
+      return {
+        level: "info",
+        text:
+          `${report.client} (${report.address}) watches ${formatMode(report.mode)} from ` +
+          `${report.source}, ${report.codec} by ${report.encoder} at ` +
+          `${report.bitrateKbps / 1000} Mbps. ${report.sourceWhy}`,
+      };
+    case "session-ended":
+      return {
+        level: "info",
+        text: `${report.client} left: ${report.message} ${report.framesSent} frames were sent.`,
+      };
+    case "refused":
+      return { level: "warn", text: `${report.address} was refused: ${report.message}` };
+    case "note":
+      return { level: report.level, text: report.message };
+    case "summary":
+      return {
+        level: "info",
+        text: `Served ${report.sessions} sessions in ${Math.round(report.durationMs / 1000)} s.`,
+      };
+  }
+}
+
+const portSuffix = (port: number) => (port === 9777 ? "" : `:${port}`);
