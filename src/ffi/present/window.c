@@ -1,0 +1,306 @@
+#include "window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* SDL's video is one per process, and so is the thread that may touch it. */
+static atomic_flag in_use = ATOMIC_FLAG_INIT;
+
+#define WAKE_CHECK_MS 1000 /* every change wakes the thread; this only bounds a lost wake-up */
+#define EVENTS_PER_TURN 256
+
+static void set_phase(pf_presenter *presenter, pf__phase phase) {
+  pthread_mutex_lock(&presenter->front.lock);
+  presenter->phase = phase;
+  pthread_cond_broadcast(&presenter->phase_changed);
+  pthread_mutex_unlock(&presenter->front.lock);
+}
+
+static pf__phase get_phase(pf_presenter *presenter) {
+  pthread_mutex_lock(&presenter->front.lock);
+  pf__phase phase = presenter->phase;
+  pthread_mutex_unlock(&presenter->front.lock);
+  return phase;
+}
+
+/* pf__frontend's wake: with its lock held, on any thread, and only while SDL is up. */
+static void push_wake_event(void *context) {
+  pf_presenter *presenter = context;
+  if (atomic_exchange(&presenter->wake_pending, true)) return;
+  SDL_Event event = {.type = presenter->wake_event};
+  if (SDL_PushEvent(&event) != 1) atomic_store(&presenter->wake_pending, false);
+}
+
+static void set_hints(void) {
+  SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+  SDL_SetHint(SDL_HINT_APP_NAME, "punktfunk");
+  SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear");
+  SDL_SetHint(SDL_HINT_RENDER_VSYNC, "0");
+  SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
+  SDL_SetHint(SDL_HINT_MOUSE_RELATIVE_SCALING, "0");
+  SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
+  /* By SDL's own order a Wayland session would go through Xwayland, a copy and a wait more. */
+  if (getenv("WAYLAND_DISPLAY") != NULL) SDL_SetHint(SDL_HINT_VIDEODRIVER, "wayland,x11");
+}
+
+static pf_result make_window(pf_presenter *presenter) {
+  const pf_present_config *config = &presenter->config;
+  int width = config->width > 0 ? (int)config->width : 1280;
+  int height = config->height > 0 ? (int)config->height : 720;
+  SDL_Rect usable;
+  if (SDL_GetDisplayUsableBounds(0, &usable) == 0 && (width > usable.w || height > usable.h)) {
+    double scale = SDL_min((double)usable.w / width, (double)usable.h / height);
+    width = SDL_max((int)(width * scale), 1);
+    height = SDL_max((int)(height * scale), 1);
+  }
+  presenter->window =
+      SDL_CreateWindow(config->title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
+                       SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
+  if (presenter->window == NULL) return pf_fail(PF_E_LIBRARY, "no window: %s", SDL_GetError());
+  return PF_OK;
+}
+
+static pf_result open_display(pf_presenter *presenter) {
+  set_hints();
+  if (SDL_Init(SDL_INIT_VIDEO) != 0)
+    return pf_fail(PF_E_MISSING,
+                   "no display can be opened (%s); choose --present terminal or --present none",
+                   SDL_GetError());
+  SDL_StopTextInput(); /* keys are sent as keys; an input method must not eat them */
+  presenter->wake_event = SDL_RegisterEvents(1);
+  pf_result result = make_window(presenter);
+  if (result == PF_OK) result = pf__window_draw_open(presenter);
+  return result;
+}
+
+static void close_display(pf_presenter *presenter) {
+  pf__window_draw_close(presenter);
+  if (presenter->window != NULL) SDL_DestroyWindow(presenter->window);
+  presenter->window = NULL;
+  SDL_QuitSubSystem(SDL_INIT_VIDEO);
+}
+
+void pf__window_set_fullscreen(pf_presenter *presenter, bool fullscreen) {
+  SDL_SetWindowFullscreen(presenter->window, fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+  presenter->redraw = true;
+}
+
+bool pf__window_is_fullscreen(pf_presenter *presenter) {
+  return (SDL_GetWindowFlags(presenter->window) & SDL_WINDOW_FULLSCREEN) != 0;
+}
+
+void pf__window_post_closed(pf_presenter *presenter) {
+  if (presenter->closed) return;
+  presenter->closed = true;
+  pf_events_post(presenter->front.events, PF_EVENT_WINDOW_CLOSED, presenter->front.stage, 0, 0,
+                 NULL);
+}
+
+static void handle_window(pf_presenter *presenter, uint8_t what) {
+  switch (what) {
+    case SDL_WINDOWEVENT_CLOSE:
+      pf__window_post_closed(presenter);
+      return;
+    case SDL_WINDOWEVENT_EXPOSED:
+      presenter->redraw = true;
+      return;
+    case SDL_WINDOWEVENT_SIZE_CHANGED: {
+      int width, height;
+      SDL_GetRendererOutputSize(presenter->draw.renderer, &width, &height);
+      presenter->redraw = true;
+      if (width == presenter->posted_width && height == presenter->posted_height) return;
+      presenter->posted_width = width;
+      presenter->posted_height = height;
+      pf_events_post(presenter->front.events, PF_EVENT_WINDOW_RESIZED, presenter->front.stage,
+                     width, height, NULL);
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+static void handle_event(pf_presenter *presenter, const SDL_Event *event) {
+  if (event->type == presenter->wake_event) {
+    atomic_store(&presenter->wake_pending, false);
+    return;
+  }
+  switch (event->type) {
+    case SDL_QUIT: /* the last window was closed, or the compositor is gone */
+      pf__window_post_closed(presenter);
+      return;
+    case SDL_RENDER_TARGETS_RESET:
+    case SDL_RENDER_DEVICE_RESET:
+      pf__window_draw_reset(presenter);
+      presenter->redraw = true;
+      return;
+    case SDL_WINDOWEVENT:
+      handle_window(presenter, event->window.event);
+      break;
+    default:
+      break;
+  }
+  pf__window_input_handle(presenter, event);
+}
+
+static void apply_requests(pf_presenter *presenter) {
+  int grab = atomic_exchange(&presenter->grab_request, PF__REQUEST_NONE);
+  if (grab != PF__REQUEST_NONE) pf__window_grab(presenter, grab != 0);
+  int fullscreen = atomic_exchange(&presenter->fullscreen_request, PF__REQUEST_NONE);
+  if (fullscreen != PF__REQUEST_NONE) pf__window_set_fullscreen(presenter, fullscreen != 0);
+}
+
+static void draw_newest(pf_presenter *presenter) {
+  pf_picture *picture = pf__frontend_take(&presenter->front);
+  pf_times times = {0};
+  bool uploaded = false;
+  if (picture != NULL) {
+    times = picture->times;
+    uploaded = pf__window_draw_upload(presenter, picture);
+    if (!uploaded) pf_count(presenter->front.counters.failures, 1);
+    pf_picture_release(picture);
+  }
+  if (!uploaded && !presenter->redraw && !pf__window_draw_stale(presenter)) return;
+  presenter->redraw = false;
+  pf__window_draw_show(presenter);
+  if (uploaded) pf__frontend_shown(&presenter->front, &times);
+}
+
+static void run(pf_presenter *presenter) {
+  char text[PF_EVENT_TEXT_BYTES];
+  SDL_RendererInfo info = {.name = "?"};
+  SDL_GetRendererInfo(presenter->draw.renderer, &info);
+  SDL_snprintf(text, sizeof text, "%s, %s", SDL_GetCurrentVideoDriver(), info.name);
+  SDL_ShowWindow(presenter->window);
+  presenter->redraw = true;
+  pf__frontend_accept(&presenter->front, true);
+  pf_events_post(presenter->front.events, PF_EVENT_STARTED, presenter->front.stage, 0, 0, text);
+  while (get_phase(presenter) == PF__PHASE_RUNNING) {
+    SDL_Event event;
+    int left = EVENTS_PER_TURN;
+    if (SDL_WaitEventTimeout(&event, WAKE_CHECK_MS)) {
+      do handle_event(presenter, &event);
+      while (--left > 0 && SDL_PollEvent(&event));
+    }
+    apply_requests(presenter);
+    pf__window_input_flush(presenter);
+    draw_newest(presenter);
+  }
+  pf__window_input_release(presenter);
+}
+
+static void *window_thread(void *argument) {
+  pf_presenter *presenter = argument;
+  pf_thread_name("pf-window");
+  pf_result result = open_display(presenter);
+  if (result != PF_OK) {
+    SDL_strlcpy(presenter->failure_text, pf_last_error(), sizeof presenter->failure_text);
+    presenter->failure = result;
+    close_display(presenter);
+    set_phase(presenter, PF__PHASE_FAILED);
+    return NULL;
+  }
+  pthread_mutex_lock(&presenter->front.lock);
+  presenter->front.wake = push_wake_event;
+  presenter->front.wake_context = presenter;
+  presenter->phase = PF__PHASE_OPEN;
+  pthread_cond_broadcast(&presenter->phase_changed);
+  while (presenter->phase == PF__PHASE_OPEN)
+    pthread_cond_wait(&presenter->phase_changed, &presenter->front.lock);
+  pthread_mutex_unlock(&presenter->front.lock);
+  if (get_phase(presenter) == PF__PHASE_RUNNING) run(presenter);
+  pf__frontend_accept(&presenter->front, false);
+  pthread_mutex_lock(&presenter->front.lock);
+  presenter->front.wake = NULL;
+  pthread_mutex_unlock(&presenter->front.lock);
+  close_display(presenter);
+  return NULL;
+}
+
+static void destroy(pf_presenter *presenter) {
+  pthread_cond_destroy(&presenter->phase_changed);
+  pf__frontend_destroy(&presenter->front);
+  free(presenter);
+  atomic_flag_clear(&in_use);
+}
+
+static void wait_while_opening(pf_presenter *presenter) {
+  pthread_mutex_lock(&presenter->front.lock);
+  while (presenter->phase == PF__PHASE_OPENING)
+    pthread_cond_wait(&presenter->phase_changed, &presenter->front.lock);
+  pthread_mutex_unlock(&presenter->front.lock);
+}
+
+PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presenter **out) {
+  if (atomic_flag_test_and_set(&in_use))
+    return pf_fail(PF_E_STATE, "this process has an open window already");
+  pf_presenter *presenter = calloc(1, sizeof *presenter);
+  if (presenter == NULL) {
+    atomic_flag_clear(&in_use);
+    return pf_fail(PF_E_MEMORY, "no memory for the window");
+  }
+  pf__frontend_init(&presenter->front, config);
+  pthread_cond_init(&presenter->phase_changed, NULL);
+  presenter->config = *config;
+  presenter->input.enabled = (config->flags & PF_PRESENT_FLAG_NO_INPUT) == 0;
+  bool grab = (config->flags & PF_PRESENT_FLAG_GRAB) != 0;
+  bool fullscreen = (config->flags & PF_PRESENT_FLAG_FULLSCREEN) != 0;
+  atomic_init(&presenter->grab_request, grab ? 1 : PF__REQUEST_NONE);
+  atomic_init(&presenter->fullscreen_request, fullscreen ? 1 : PF__REQUEST_NONE);
+  int error = pthread_create(&presenter->thread, NULL, window_thread, presenter);
+  if (error != 0) {
+    destroy(presenter);
+    return pf_fail(PF_E_SYSTEM, "no thread for the window: %s", strerror(error));
+  }
+  wait_while_opening(presenter);
+  if (presenter->phase == PF__PHASE_FAILED) {
+    pf_result failure = pf_fail(presenter->failure, "%s", presenter->failure_text);
+    pthread_join(presenter->thread, NULL);
+    destroy(presenter);
+    return failure;
+  }
+  *out = presenter;
+  return PF_OK;
+}
+
+PF_EXPORT pf_result pf_presenter_start(pf_presenter *presenter) {
+  if (get_phase(presenter) != PF__PHASE_OPEN)
+    return pf_fail(PF_E_STATE, "the window was started before");
+  set_phase(presenter, PF__PHASE_RUNNING);
+  return PF_OK;
+}
+
+PF_EXPORT void pf_presenter_stop(pf_presenter *presenter) {
+  if (get_phase(presenter) == PF__PHASE_STOPPING) return;
+  set_phase(presenter, PF__PHASE_STOPPING);
+  pf__frontend_wake(&presenter->front);
+  pthread_join(presenter->thread, NULL);
+}
+
+PF_EXPORT void pf_presenter_close(pf_presenter *presenter) {
+  if (presenter == NULL) return;
+  pf_presenter_stop(presenter);
+  destroy(presenter);
+}
+
+PF_EXPORT pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value) {
+  if (knob != PF_KNOB_GRAB && knob != PF_KNOB_FULLSCREEN)
+    return pf__frontend_set(&presenter->front, knob, value);
+  atomic_int *request =
+      knob == PF_KNOB_GRAB ? &presenter->grab_request : &presenter->fullscreen_request;
+  atomic_store(request, value != 0 ? 1 : 0);
+  pf__frontend_wake(&presenter->front);
+  return PF_OK;
+}
+
+PF_EXPORT void pf_presenter_set_overlay(pf_presenter *presenter, const char *utf8) {
+  pf__frontend_set_overlay(&presenter->front, utf8);
+}
+
+PF_EXPORT void pf_presenter_sink(pf_presenter *presenter, pf_sink *out) {
+  pf__frontend_sink(&presenter->front, out);
+}
+
+PF_EXPORT const void *pf_presenter_counters(pf_presenter *presenter) {
+  return &presenter->front.counters;
+}
