@@ -24,10 +24,15 @@ const wantsHelp = (args: readonly string[]) => {
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
 };
 
+/** Help goes to stdout, in colour only where a person sees it. */
+function help(text: string): void {
+  process.stdout.write(process.stdout.isTTY === true ? text : Bun.stripANSI(text));
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(`${await renderUsage(program)}\n`);
+    help(`${await renderUsage(program)}\n`);
     return;
   }
   if (name === "--version" || name === "-v") {
@@ -46,9 +51,7 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   const definition = await load();
   if (wantsHelp(rest)) {
-    process.stdout.write(
-      `${await renderUsage(definition, program)}\n${renderExamples(definition)}`,
-    );
+    help(`${await renderUsage(definition, program)}\n${renderExamples(definition)}`);
     return;
   }
   try {
