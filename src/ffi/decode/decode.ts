@@ -26,7 +26,7 @@ const symbols = {
   pf_decode_close: { args: ["ptr"], returns: "void" },
   pf_decode_set: { args: ["ptr", "u32", "i64"], returns: "i32" },
   pf_decode_sink: { args: ["ptr", "ptr"], returns: "void" },
-  pf_decode_counters: { args: ["ptr"], returns: "ptr" },
+  pf_decode_counters_block: { args: ["ptr"], returns: "ptr" },
   pf_decode_name: { args: ["ptr"], returns: "cstring" },
 } as const;
 
@@ -88,7 +88,7 @@ export class DecodeStage {
     );
     this.#address = out.value;
     this.decoder = String(functions.pf_decode_name(pointer(this.#address)));
-    const counters = Number(functions.pf_decode_counters(pointer(this.#address)));
+    const counters = Number(functions.pf_decode_counters_block(pointer(this.#address)));
     this.counters = new Counters(counterTables.decode, counters);
   }
 

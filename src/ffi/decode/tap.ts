@@ -23,7 +23,7 @@ const symbols = {
   pf_tap_close: { args: ["ptr"], returns: "void" },
   pf_tap_set: { args: ["ptr", "u32", "i64"], returns: "i32" },
   pf_tap_sink: { args: ["ptr", "ptr"], returns: "void" },
-  pf_tap_counters: { args: ["ptr"], returns: "ptr" },
+  pf_tap_counters_block: { args: ["ptr"], returns: "ptr" },
   pf_tap_take: { args: ["ptr", "ptr"], returns: "i32" },
   pf_tap_copy: { args: ["ptr", "ptr", "u64"], returns: "i32" },
   pf_tap_copy_rgb: { args: ["ptr", "ptr", "u64"], returns: "i32" },
@@ -86,7 +86,7 @@ export class PictureTap {
     const { functions, check } = tap();
     check(functions.pf_tap_open(ptr(config), out.argument), "PF_NATIVE_FAILED", "The tap");
     this.#address = out.value;
-    const counters = Number(functions.pf_tap_counters(pointer(this.#address)));
+    const counters = Number(functions.pf_tap_counters_block(pointer(this.#address)));
     this.counters = new Counters(counterTables.tap, counters);
   }
 

@@ -25,7 +25,7 @@ const symbols = {
   pf_encode_close: { args: ["ptr"], returns: "void" },
   pf_encode_set: { args: ["ptr", "u32", "i64"], returns: "i32" },
   pf_encode_sink: { args: ["ptr", "ptr"], returns: "void" },
-  pf_encode_counters: { args: ["ptr"], returns: "ptr" },
+  pf_encode_counters_block: { args: ["ptr"], returns: "ptr" },
 } as const;
 
 let library: ReturnType<typeof openLibrary<typeof symbols>> | undefined;
@@ -85,7 +85,7 @@ export class EncodeStage {
       `The encoder ${options.encoder} can't be used`,
     );
     this.#address = out.value;
-    const counters = Number(functions.pf_encode_counters(pointer(this.#address)));
+    const counters = Number(functions.pf_encode_counters_block(pointer(this.#address)));
     this.counters = new Counters(counterTables.encode, counters);
   }
 

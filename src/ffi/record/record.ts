@@ -17,7 +17,7 @@ const symbols = {
   pf_record_stop: { args: ["ptr"], returns: "void" },
   pf_record_close: { args: ["ptr"], returns: "void" },
   pf_record_sink: { args: ["ptr", "ptr"], returns: "void" },
-  pf_record_counters: { args: ["ptr"], returns: "ptr" },
+  pf_record_counters_block: { args: ["ptr"], returns: "ptr" },
 } as const;
 
 let library: ReturnType<typeof openLibrary<typeof symbols>> | undefined;
@@ -90,7 +90,7 @@ export class RecordStage {
     const opened = functions.pf_record_open(ptr(config), out.argument);
     check(opened, "PF_RECORD_FAILED", `The recording ${options.path} can't be written`);
     this.#address = out.value;
-    const counters = Number(functions.pf_record_counters(pointer(this.#address)));
+    const counters = Number(functions.pf_record_counters_block(pointer(this.#address)));
     this.counters = new Counters(counterTables.record, counters);
   }
 

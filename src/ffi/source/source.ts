@@ -22,7 +22,7 @@ const symbols = {
   pf_source_start: { args: ["ptr"], returns: "i32" },
   pf_source_stop: { args: ["ptr"], returns: "void" },
   pf_source_close: { args: ["ptr"], returns: "void" },
-  pf_source_counters: { args: ["ptr"], returns: "ptr" },
+  pf_source_counters_block: { args: ["ptr"], returns: "ptr" },
   pf_source_render: { args: ["u64", "u64", "u32", "u32", "u32", "ptr", "u32"], returns: "i32" },
   pf_source_card_patch: { args: ["u32", "u32", "u32", "ptr"], returns: "i32" },
   pf_marker_read: { args: ["ptr", "u32", "u32", "u32", "ptr", "ptr"], returns: "i32" },
@@ -69,7 +69,7 @@ export class SyntheticSource {
     const opened = functions.pf_source_open(ptr(config), out.argument);
     check(opened, "PF_SOURCE_FAILED", "The synthetic source can't start");
     this.#address = out.value;
-    const counters = Number(functions.pf_source_counters(pointer(this.#address)));
+    const counters = Number(functions.pf_source_counters_block(pointer(this.#address)));
     this.counters = new Counters(counterTables.source, counters);
   }
 
