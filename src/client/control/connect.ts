@@ -1,0 +1,121 @@
+/** How a client reaches a host: name to addresses, handshake, trust, and then a connection. */
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { PfError } from "../../base/errors.ts";
+import { ControlConnection } from "../../transport/connection.ts";
+import { limit } from "../../wire/limits.ts";
+import { type Dialed, dial } from "./dial.ts";
+
+export interface ConnectOptions {
+  /** Name or address. */
+  readonly host: string;
+  readonly port: number;
+  /** For the handshake alone; asking a person in `verify` is not counted. */
+  readonly timeoutMs?: number;
+  /** Resolves when the host of this fingerprint is trusted, throws the PfError when not. */
+  readonly verify: (fingerprint: string) => Promise<void>;
+}
+
+/** An address that does not answer does not hold up the next one for longer than this. */
+const staggerMs = 250;
+
+/**
+ * Connects and lets `verify` decide before anything is sent. The caller says hello next. Throws
+ * PF_HOST_UNKNOWN, PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION, or what `verify` throws.
+ */
+export async function connectControl(options: ConnectOptions): Promise<ControlConnection> {
+  const { host, port, timeoutMs = limit("connect_timeout_ms"), verify } = options;
+  const target = { host, port, timeoutMs };
+  const dialed = await dialFirst(await resolve(host), target);
+  const fingerprint = dialed.fingerprint;
+  const startedMs = performance.now();
+  try {
+    await verify(fingerprint);
+  } catch (thrown) {
+    await dialed.abandon("not-trusted");
+    throw thrown;
+  }
+  const patienceMs = limit("hello_timeout_ms") / 2;
+  if (performance.now() - startedMs < patienceMs) return connectionOf(dialed);
+  return connectionOf(await redial(dialed, target));
+}
+
+interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+}
+
+/** The host does not wait for a person's answer: connects anew, to the same certificate. */
+async function redial(first: Dialed, target: Target): Promise<Dialed> {
+  await first.abandon("idle");
+  const second = await dial({ ...target, address: first.address });
+  if (second.fingerprint === first.fingerprint) return second;
+  await second.abandon("not-trusted");
+  throw new PfError(
+    "PF_FINGERPRINT_MISMATCH",
+    `${target.host} showed another certificate than a moment ago: first ${first.fingerprint}, ` +
+      `now ${second.fingerprint}.`,
+    {
+      hint: "Two hosts answer at this address, or somebody is in between: find out before you go on.",
+    },
+  );
+}
+
+async function connectionOf(dialed: Dialed): Promise<ControlConnection> {
+  const { session, ended, address, port, fingerprint, exporterSecret } = dialed;
+  const stream = await session.createBidirectionalStream();
+  stream.onerror = () => {};
+  stream.closed.catch(() => {});
+  return new ControlConnection({
+    role: "client",
+    session,
+    ended,
+    stream,
+    peer: { address, port },
+    peerFingerprint: fingerprint,
+    exporterSecret,
+  });
+}
+
+/** All addresses of a host. */
+async function resolve(host: string): Promise<string[]> {
+  const literal = host.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(literal) !== 0) return [literal];
+  try {
+    const found = await lookup(host, { all: true });
+    if (found.length > 0) return found.map(({ address }) => address);
+  } catch {
+    // Said below.
+  }
+  throw new PfError("PF_HOST_UNKNOWN", `There is no host of the name "${host}".`, {
+    hint: "Check the spelling, or give the host's IP address.",
+  });
+}
+
+/** Tries the addresses staggered; the first that answers wins, the others are given up. */
+async function dialFirst(addresses: readonly string[], target: Target): Promise<Dialed> {
+  const won = Promise.withResolvers<void>();
+  let isWon = false;
+  const attempts = addresses.map(async (address, index) => {
+    if (index > 0) await Promise.race([won.promise, Bun.sleep(index * staggerMs)]);
+    if (isWon) throw new Error("another address answered first");
+    const dialed = await dial({ ...target, address });
+    if (isWon) {
+      await dialed.abandon("done");
+      throw new Error("another address answered first");
+    }
+    isWon = true;
+    won.resolve();
+    return dialed;
+  });
+  try {
+    return await Promise.any(attempts);
+  } catch (thrown) {
+    const errors = (thrown as AggregateError).errors as unknown[];
+    const telling = errors.find(
+      (each) => each instanceof PfError && each.code !== "PF_HOST_UNREACHABLE",
+    );
+    throw telling ?? errors[0];
+  }
+}

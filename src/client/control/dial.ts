@@ -1,0 +1,135 @@
+/** One QUIC handshake with one address of a host. */
+import { createSocket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import { PfError } from "../../base/errors.ts";
+import {
+  closeEndpoint,
+  guard,
+  loadQuic,
+  noApplicationProtocol,
+  type QuicEndpoint,
+  type QuicSession,
+  type SessionEnd,
+  sessionEnd,
+  transportParams,
+} from "../../transport/quic.ts";
+import { alpn } from "../../wire/control.ts";
+import { exporterSecretOf } from "../../wire/exporter.ts";
+import { fingerprintOf } from "../../wire/fingerprint.ts";
+import { type Reason, reasonError, reasonOfNumber, reasons } from "../../wire/reasons.ts";
+
+export interface DialOptions {
+  /** As the person named it, for sentences. */
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+}
+
+/** A finished handshake; its socket closes with the session. */
+export interface Dialed {
+  readonly session: QuicSession;
+  readonly ended: Promise<SessionEnd>;
+  readonly address: string;
+  readonly port: number;
+  /** Of the certificate whose key signed this handshake. */
+  readonly fingerprint: string;
+  readonly exporterSecret: Uint8Array;
+  abandon(reason: Reason): Promise<void>;
+}
+
+/** Throws PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION or PF_HOST_BUSY. */
+export async function dial(options: DialOptions): Promise<Dialed> {
+  const { address, port, timeoutMs } = options;
+  const { connect, QuicEndpoint } = await loadQuic();
+  const literal = isIPv6(address) ? `[${address}]` : address;
+  const endpoint = new QuicEndpoint({ address: isIPv6(address) ? "[::]:0" : "0.0.0.0:0" });
+  endpoint.closed.catch(() => {});
+  let secret: Uint8Array | undefined;
+  const session = await connect(`${literal}:${port}`, {
+    endpoint,
+    alpn,
+    servername: "punktfunk",
+    verifyPeer: "manual",
+    keylog: true,
+    onkeylog: (line) => {
+      secret ??= exporterSecretOf(line);
+    },
+    handshakeTimeout: timeoutMs,
+    transportParams,
+  });
+  const ended = guard(session);
+  const closed = ended.then(() => closeEndpoint(endpoint));
+  const abandon = async (reason: Reason) => {
+    session.destroy(undefined, { code: reasons[reason][0], type: "application" });
+    await closed;
+  };
+  try {
+    await Promise.race([session.opened, refusal(options, session)]);
+  } catch (thrown) {
+    await abandon("idle");
+    throw thrown instanceof PfError ? thrown : dialError(options, thrown);
+  }
+  const certificate = session.peerCertificate;
+  if (certificate === undefined || secret === undefined) {
+    await abandon("internal");
+    throw new PfError("PF_INTERNAL", "The QUIC library gave no certificate or no exporter secret.");
+  }
+  const fingerprint = fingerprintOf(certificate.raw);
+  return { session, ended, address, port, fingerprint, exporterSecret: secret, abandon };
+}
+
+function unreachable(options: DialOptions, why: string, cause?: unknown): PfError {
+  const { host, address, port } = options;
+  const where =
+    host === address ? `${host}, UDP port ${port}` : `${host} (${address}:${port}, UDP)`;
+  return new PfError("PF_HOST_UNREACHABLE", `No punktfunk host answers at ${where}: ${why}.`, {
+    hint: "Is punktfunk serve running there, on this port, and does its firewall let UDP through?",
+    cause,
+  });
+}
+
+function dialError(options: DialOptions, thrown: unknown): PfError {
+  const end = sessionEnd(thrown);
+  if (end.kind === "code") {
+    const reason = reasonOfNumber(end.code) ?? `code ${end.code}`;
+    const error = reasonError({ reason, message: end.reason });
+    if (error !== null) return error;
+  }
+  if (end.kind === "failed" && end.alert === noApplicationProtocol) {
+    const { host, port } = options;
+    const sentence = `${host} answers at UDP port ${port}, but does not speak ${alpn}.`;
+    return new PfError("PF_PROTOCOL_VERSION", sentence, {
+      hint: "Check the port, and install the same version of punktfunk on both machines.",
+      cause: thrown,
+    });
+  }
+  const seconds = options.timeoutMs / 1000;
+  const isTimeout = thrown instanceof Error && thrown.message.includes("timed out");
+  const why = isTimeout ? `nothing came within ${seconds} s` : String((thrown as Error).message);
+  return unreachable(options, why, thrown);
+}
+
+/**
+ * Rejects as soon as the host's system says that nobody listens on this port, which QUIC does not
+ * look at. A host that listens drops the two stray bytes.
+ */
+function refusal(options: DialOptions, session: QuicSession): Promise<never> {
+  const { address, port } = options;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+  const close = () => {
+    try {
+      socket.close();
+    } catch {
+      // It was closed before.
+    }
+  };
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "ECONNREFUSED") reject(unreachable(options, "nothing listens there"));
+    close();
+  });
+  socket.connect(port, address, () => socket.send(new Uint8Array(2), () => {}));
+  session.opened.then(close, close);
+  return promise;
+}
