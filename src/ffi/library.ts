@@ -25,7 +25,7 @@ const libraryNeeds = {
   decode: "libavcodec and libyuv",
   record: "libavformat",
   present: "a C library",
-  window: "SDL2 and SDL2_ttf",
+  window: "SDL2, SDL2_ttf and libyuv",
   terminal: "chafa and libyuv",
   testcard: "a C library",
 } as const;

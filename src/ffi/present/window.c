@@ -6,9 +6,6 @@
 /* SDL's video is one per process, and so is the thread that may touch it. */
 static atomic_flag in_use = ATOMIC_FLAG_INIT;
 
-#define WAKE_CHECK_MS 1000 /* every change wakes the thread; this only bounds a lost wake-up */
-#define EVENTS_PER_TURN 256
-
 static void set_phase(pf_presenter *presenter, pf__phase phase) {
   pthread_mutex_lock(&presenter->front.lock);
   presenter->phase = phase;
@@ -16,7 +13,7 @@ static void set_phase(pf_presenter *presenter, pf__phase phase) {
   pthread_mutex_unlock(&presenter->front.lock);
 }
 
-static pf__phase get_phase(pf_presenter *presenter) {
+pf__phase pf__window_phase(pf_presenter *presenter) {
   pthread_mutex_lock(&presenter->front.lock);
   pf__phase phase = presenter->phase;
   pthread_mutex_unlock(&presenter->front.lock);
@@ -43,7 +40,7 @@ static void set_hints(void) {
   if (getenv("WAYLAND_DISPLAY") != NULL) SDL_SetHint(SDL_HINT_VIDEODRIVER, "wayland,x11");
 }
 
-static pf_result make_window(pf_presenter *presenter) {
+pf_result pf__window_make(pf_presenter *presenter) {
   const pf_present_config *config = &presenter->config;
   int width = config->width > 0 ? (int)config->width : 1280;
   int height = config->height > 0 ? (int)config->height : 720;
@@ -68,7 +65,7 @@ static pf_result open_display(pf_presenter *presenter) {
                    SDL_GetError());
   SDL_StopTextInput(); /* keys are sent as keys; an input method must not eat them */
   presenter->wake_event = SDL_RegisterEvents(1);
-  pf_result result = make_window(presenter);
+  pf_result result = pf__window_make(presenter);
   if (result == PF_OK) result = pf__window_draw_open(presenter);
   return result;
 }
@@ -78,115 +75,6 @@ static void close_display(pf_presenter *presenter) {
   if (presenter->window != NULL) SDL_DestroyWindow(presenter->window);
   presenter->window = NULL;
   SDL_QuitSubSystem(SDL_INIT_VIDEO);
-}
-
-void pf__window_set_fullscreen(pf_presenter *presenter, bool fullscreen) {
-  SDL_SetWindowFullscreen(presenter->window, fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
-  presenter->redraw = true;
-}
-
-bool pf__window_is_fullscreen(pf_presenter *presenter) {
-  return (SDL_GetWindowFlags(presenter->window) & SDL_WINDOW_FULLSCREEN) != 0;
-}
-
-void pf__window_post_closed(pf_presenter *presenter) {
-  if (presenter->closed) return;
-  presenter->closed = true;
-  pf_events_post(presenter->front.events, PF_EVENT_WINDOW_CLOSED, presenter->front.stage, 0, 0,
-                 NULL);
-}
-
-static void handle_window(pf_presenter *presenter, uint8_t what) {
-  switch (what) {
-    case SDL_WINDOWEVENT_CLOSE:
-      pf__window_post_closed(presenter);
-      return;
-    case SDL_WINDOWEVENT_EXPOSED:
-      presenter->redraw = true;
-      return;
-    case SDL_WINDOWEVENT_SIZE_CHANGED: {
-      int width, height;
-      SDL_GetRendererOutputSize(presenter->draw.renderer, &width, &height);
-      presenter->redraw = true;
-      if (width == presenter->posted_width && height == presenter->posted_height) return;
-      presenter->posted_width = width;
-      presenter->posted_height = height;
-      pf_events_post(presenter->front.events, PF_EVENT_WINDOW_RESIZED, presenter->front.stage,
-                     width, height, NULL);
-      return;
-    }
-    default:
-      return;
-  }
-}
-
-static void handle_event(pf_presenter *presenter, const SDL_Event *event) {
-  if (event->type == presenter->wake_event) {
-    atomic_store(&presenter->wake_pending, false);
-    return;
-  }
-  switch (event->type) {
-    case SDL_QUIT: /* the last window was closed, or the compositor is gone */
-      pf__window_post_closed(presenter);
-      return;
-    case SDL_RENDER_TARGETS_RESET:
-    case SDL_RENDER_DEVICE_RESET:
-      pf__window_draw_reset(presenter);
-      presenter->redraw = true;
-      return;
-    case SDL_WINDOWEVENT:
-      handle_window(presenter, event->window.event);
-      break;
-    default:
-      break;
-  }
-  pf__window_input_handle(presenter, event);
-}
-
-static void apply_requests(pf_presenter *presenter) {
-  int grab = atomic_exchange(&presenter->grab_request, PF__REQUEST_NONE);
-  if (grab != PF__REQUEST_NONE) pf__window_grab(presenter, grab != 0);
-  int fullscreen = atomic_exchange(&presenter->fullscreen_request, PF__REQUEST_NONE);
-  if (fullscreen != PF__REQUEST_NONE) pf__window_set_fullscreen(presenter, fullscreen != 0);
-}
-
-static void draw_newest(pf_presenter *presenter) {
-  pf_picture *picture = pf__frontend_take(&presenter->front);
-  pf_times times = {0};
-  bool uploaded = false;
-  if (picture != NULL) {
-    times = picture->times;
-    uploaded = pf__window_draw_upload(presenter, picture);
-    if (!uploaded) pf_count(presenter->front.counters.failures, 1);
-    pf_picture_release(picture);
-  }
-  if (!uploaded && !presenter->redraw && !pf__window_draw_stale(presenter)) return;
-  presenter->redraw = false;
-  pf__window_draw_show(presenter);
-  if (uploaded) pf__frontend_shown(&presenter->front, &times);
-}
-
-static void run(pf_presenter *presenter) {
-  char text[PF_EVENT_TEXT_BYTES];
-  SDL_RendererInfo info = {.name = "?"};
-  SDL_GetRendererInfo(presenter->draw.renderer, &info);
-  SDL_snprintf(text, sizeof text, "%s, %s", SDL_GetCurrentVideoDriver(), info.name);
-  SDL_ShowWindow(presenter->window);
-  presenter->redraw = true;
-  pf__frontend_accept(&presenter->front, true);
-  pf_events_post(presenter->front.events, PF_EVENT_STARTED, presenter->front.stage, 0, 0, text);
-  while (get_phase(presenter) == PF__PHASE_RUNNING) {
-    SDL_Event event;
-    int left = EVENTS_PER_TURN;
-    if (SDL_WaitEventTimeout(&event, WAKE_CHECK_MS)) {
-      do handle_event(presenter, &event);
-      while (--left > 0 && SDL_PollEvent(&event));
-    }
-    apply_requests(presenter);
-    pf__window_input_flush(presenter);
-    draw_newest(presenter);
-  }
-  pf__window_input_release(presenter);
 }
 
 static void *window_thread(void *argument) {
@@ -208,7 +96,7 @@ static void *window_thread(void *argument) {
   while (presenter->phase == PF__PHASE_OPEN)
     pthread_cond_wait(&presenter->phase_changed, &presenter->front.lock);
   pthread_mutex_unlock(&presenter->front.lock);
-  if (get_phase(presenter) == PF__PHASE_RUNNING) run(presenter);
+  if (pf__window_phase(presenter) == PF__PHASE_RUNNING) pf__window_run(presenter);
   pf__frontend_accept(&presenter->front, false);
   pthread_mutex_lock(&presenter->front.lock);
   presenter->front.wake = NULL;
@@ -264,14 +152,14 @@ PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presen
 }
 
 PF_EXPORT pf_result pf_presenter_start(pf_presenter *presenter) {
-  if (get_phase(presenter) != PF__PHASE_OPEN)
+  if (pf__window_phase(presenter) != PF__PHASE_OPEN)
     return pf_fail(PF_E_STATE, "the window was started before");
   set_phase(presenter, PF__PHASE_RUNNING);
   return PF_OK;
 }
 
 PF_EXPORT void pf_presenter_stop(pf_presenter *presenter) {
-  if (get_phase(presenter) == PF__PHASE_STOPPING) return;
+  if (pf__window_phase(presenter) == PF__PHASE_STOPPING) return;
   set_phase(presenter, PF__PHASE_STOPPING);
   pf__frontend_wake(&presenter->front);
   pthread_join(presenter->thread, NULL);

@@ -2,9 +2,13 @@
  * The window presenter's parts. One thread owns all of SDL's video: it opens the display, handles
  * events and draws. Everyone else leaves a request in the handle and wakes it by an SDL user event.
  *
- *   window.c        the thread, its life, the exports
- *   window_draw.c   textures, letterbox, overlay
- *   window_input.c  keyboard and mouse to events
+ *   window.c         the exports and the life of the thread
+ *   window_loop.c    what the thread does while it runs
+ *   window_draw.c    letterbox, overlay; draws by one of
+ *     window_gpu.c     textures of SDL's renderer
+ *     window_cpu.c     libyuv straight into the window's shared memory: without a GPU this takes
+ *                      a tenth of the time that a software renderer does
+ *   window_input.c   keyboard and mouse to events
  */
 #ifndef PF_PRESENT_WINDOW_H
 #define PF_PRESENT_WINDOW_H
@@ -13,6 +17,7 @@
 #include <SDL.h>
 #include <SDL_ttf.h>
 
+#include "pixels.h"
 #include "presenter.h"
 
 #define PF_PRESENT_FLAG_FULLSCREEN 1u
@@ -44,15 +49,18 @@ typedef struct pf__window_input {
 } pf__window_input;
 
 typedef struct pf__window_draw {
-  SDL_Renderer *renderer;
-  SDL_Texture *texture; /* the newest picture */
-  uint32_t format, width, height;
-  SDL_Rect area; /* of the picture in the window, in pixels of the renderer's output */
+  uint32_t picture_width, picture_height; /* 0 before the first picture */
+  SDL_Rect area;                          /* of the picture, in pixels of the output */
   TTF_Font *font;
-  SDL_Texture *overlay;
-  int overlay_width, overlay_height;
+  SDL_Surface *overlay; /* ARGB, dark box and text; NULL = nothing to show */
   uint32_t overlay_version;
-  bool size_refused; /* the present picture size was reported as not showable */
+  /* by GPU; renderer == NULL: by CPU */
+  SDL_Renderer *renderer;
+  SDL_Texture *texture, *overlay_texture;
+  uint32_t format;
+  /* by CPU */
+  pf_picture *picture;
+  pf__pixels_scratch scratch;
 } pf__window_draw;
 
 struct pf_presenter {
@@ -69,24 +77,50 @@ struct pf_presenter {
   SDL_Window *window;
   bool closed; /* window_closed was posted */
   bool redraw;
+  bool noted; /* that pictures can't be shown */
   int posted_width, posted_height;
   pf__window_draw draw;
   pf__window_input input;
 };
 
-/* Makes the renderer and loads the font (none: no overlay). */
+/* window.c */
+pf__phase pf__window_phase(pf_presenter *presenter);
+/* A hidden window, for OpenGL or not. */
+pf_result pf__window_make(pf_presenter *presenter);
+
+/* window_loop.c: shows the window and works until the phase is no longer running. */
+void pf__window_run(pf_presenter *presenter);
+void pf__window_set_fullscreen(pf_presenter *presenter, bool fullscreen);
+bool pf__window_is_fullscreen(pf_presenter *presenter);
+void pf__window_post_closed(pf_presenter *presenter);
+
+/* window_draw.c */
 pf_result pf__window_draw_open(pf_presenter *presenter);
 void pf__window_draw_close(pf_presenter *presenter);
-/* Copies a picture into the texture; false when the display can't take it. */
-bool pf__window_draw_upload(pf_presenter *presenter, const pf_picture *picture);
-/* Forgets the textures, whose contents the display has lost. */
-void pf__window_draw_reset(pf_presenter *presenter);
-/* Draws the newest picture and the overlay; returns when the window system has taken the frame. */
-void pf__window_draw_show(pf_presenter *presenter);
+const char *pf__window_draw_name(pf_presenter *presenter);
+/* Pixels that can be drawn to. */
+void pf__window_output_size(pf_presenter *presenter, int *width, int *height);
+/* Makes this the picture to show; false when the display can't take it. */
+bool pf__window_draw_upload(pf_presenter *presenter, pf_picture *picture);
 /* Whether the overlay has changed since it was drawn. */
 bool pf__window_draw_stale(pf_presenter *presenter);
+/* Draws picture and overlay; true when the window system has taken the frame. */
+bool pf__window_draw_show(pf_presenter *presenter);
 
-/* Handles a keyboard, mouse or focus event. */
+/* window_gpu.c: open leaves draw.renderer NULL when there is no GPU behind it. */
+void pf__window_gpu_open(pf_presenter *presenter);
+void pf__window_gpu_close(pf_presenter *presenter);
+void pf__window_gpu_reset(pf_presenter *presenter);
+bool pf__window_gpu_upload(pf_presenter *presenter, const pf_picture *picture);
+bool pf__window_gpu_show(pf_presenter *presenter);
+
+/* window_cpu.c */
+pf_result pf__window_cpu_open(pf_presenter *presenter);
+void pf__window_cpu_close(pf_presenter *presenter);
+void pf__window_cpu_keep(pf_presenter *presenter, pf_picture *picture);
+bool pf__window_cpu_show(pf_presenter *presenter);
+
+/* window_input.c */
 void pf__window_input_handle(pf_presenter *presenter, const SDL_Event *event);
 /* Posts motion, position and scrolling that were gathered since the last flush. */
 void pf__window_input_flush(pf_presenter *presenter);
@@ -94,9 +128,5 @@ void pf__window_input_flush(pf_presenter *presenter);
 void pf__window_input_release(pf_presenter *presenter);
 /* Grabs or frees pointer and keyboard. */
 void pf__window_grab(pf_presenter *presenter, bool grab);
-
-void pf__window_set_fullscreen(pf_presenter *presenter, bool fullscreen);
-bool pf__window_is_fullscreen(pf_presenter *presenter);
-void pf__window_post_closed(pf_presenter *presenter);
 
 #endif

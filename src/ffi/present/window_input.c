@@ -95,7 +95,7 @@ static bool take_position(pf_presenter *presenter, int window_x, int window_y) {
   const SDL_Rect *area = &presenter->draw.area;
   int window_width, window_height, width, height;
   SDL_GetWindowSize(presenter->window, &window_width, &window_height);
-  SDL_GetRendererOutputSize(presenter->draw.renderer, &width, &height);
+  pf__window_output_size(presenter, &width, &height);
   if (window_width < 1 || window_height < 1 || area->w < 1 || area->h < 1) return false;
   SDL_Point place = {.x = (int)((int64_t)window_x * width / window_width),
                      .y = (int)((int64_t)window_y * height / window_height)};

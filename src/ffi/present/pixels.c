@@ -1,0 +1,103 @@
+#include "pixels.h"
+
+#include <libyuv.h>
+#include <stdlib.h>
+
+/* Bilinear looks at four source pixels, which is too few when it shrinks by more than half. */
+static enum FilterMode filter_for(const pf_picture *picture, uint32_t width, uint32_t height) {
+  bool small = picture->width > 2 * width || picture->height > 2 * height;
+  return small ? kFilterBox : kFilterBilinear;
+}
+
+static bool grow(pf__pixels_scratch *scratch, size_t size) {
+  if (size <= scratch->size) return true;
+  uint8_t *bytes = realloc(scratch->bytes, size);
+  if (bytes == NULL) return false;
+  scratch->bytes = bytes;
+  scratch->size = size;
+  return true;
+}
+
+void pf__pixels_free(pf__pixels_scratch *scratch) {
+  free(scratch->bytes);
+  *scratch = (pf__pixels_scratch){0};
+}
+
+/* `scaled` becomes the picture at the wanted size, its planes in the scratch. */
+static pf_result scale_planar(pf__pixels_scratch *scratch, const pf_picture *picture,
+                              pf_picture *scaled, uint32_t width, uint32_t height) {
+  uint32_t half_width = (width + 1) / 2, half_height = (height + 1) / 2;
+  size_t luma_bytes = (size_t)width * height, chroma_bytes = (size_t)half_width * half_height;
+  if (!grow(scratch, luma_bytes + 2 * chroma_bytes))
+    return pf_fail(PF_E_MEMORY, "no memory to scale to %ux%u", width, height);
+  scaled->width = width;
+  scaled->height = height;
+  scaled->plane[0] = scratch->bytes;
+  scaled->plane[1] = scratch->bytes + luma_bytes;
+  scaled->plane[2] = scaled->plane[1] + chroma_bytes;
+  bool pairs = picture->format == PF_PIXEL_NV12;
+  scaled->stride[0] = width;
+  scaled->stride[1] = pairs ? 2 * half_width : half_width;
+  scaled->stride[2] = half_width;
+  enum FilterMode filter = filter_for(picture, width, height);
+  uint8_t *const *from = picture->plane;
+  const uint32_t *stride = picture->stride;
+  int failed =
+      pairs ? NV12Scale(from[0], (int)stride[0], from[1], (int)stride[1], (int)picture->width,
+                        (int)picture->height, scaled->plane[0], (int)width, scaled->plane[1],
+                        (int)scaled->stride[1], (int)width, (int)height, filter)
+            : I420Scale(from[0], (int)stride[0], from[1], (int)stride[1], from[2], (int)stride[2],
+                        (int)picture->width, (int)picture->height, scaled->plane[0], (int)width,
+                        scaled->plane[1], (int)half_width, scaled->plane[2], (int)half_width,
+                        (int)width, (int)height, filter);
+  return failed ? pf_fail(PF_E_LIBRARY, "libyuv can't scale to %ux%u", width, height) : PF_OK;
+}
+
+static pf_result draw_planar(pf__pixels_scratch *scratch, const pf_picture *picture, uint8_t *out,
+                             uint32_t stride, uint32_t width, uint32_t height) {
+  pf_picture scaled = {0};
+  pf_result result = PF_OK;
+  const pf_picture *from = picture;
+  if (picture->width != width || picture->height != height) {
+    result = scale_planar(scratch, picture, &scaled, width, height);
+    from = &scaled;
+  }
+  if (result != PF_OK) return result;
+  if (picture->format == PF_PIXEL_NV12)
+    NV12ToARGBMatrix(from->plane[0], (int)from->stride[0], from->plane[1], (int)from->stride[1],
+                     out, (int)stride, &kYuvH709Constants, (int)width, (int)height);
+  else
+    I420ToARGBMatrix(from->plane[0], (int)from->stride[0], from->plane[1], (int)from->stride[1],
+                     from->plane[2], (int)from->stride[2], out, (int)stride, &kYuvH709Constants,
+                     (int)width, (int)height);
+  return PF_OK;
+}
+
+static pf_result draw_packed(const pf_picture *picture, uint8_t *out, uint32_t stride,
+                             uint32_t width, uint32_t height) {
+  if (picture->width == width && picture->height == height)
+    ARGBCopy(picture->plane[0], (int)picture->stride[0], out, (int)stride, (int)width, (int)height);
+  else if (ARGBScale(picture->plane[0], (int)picture->stride[0], (int)picture->width,
+                     (int)picture->height, out, (int)stride, (int)width, (int)height,
+                     filter_for(picture, width, height)) != 0)
+    return pf_fail(PF_E_LIBRARY, "libyuv can't scale to %ux%u", width, height);
+  if (picture->format == PF_PIXEL_RGBX)
+    ABGRToARGB(out, (int)stride, out, (int)stride, (int)width, (int)height);
+  return PF_OK;
+}
+
+pf_result pf__pixels_draw(pf__pixels_scratch *scratch, const pf_picture *picture, uint8_t *out,
+                          uint32_t stride, uint32_t width, uint32_t height) {
+  if (picture->width == 0 || picture->height == 0 || width == 0 || height == 0)
+    return pf_fail(PF_E_ARGUMENT, "an empty picture can't be drawn");
+  switch (picture->format) {
+    case PF_PIXEL_I420:
+    case PF_PIXEL_NV12:
+      return draw_planar(scratch, picture, out, stride, width, height);
+    case PF_PIXEL_BGRX:
+    case PF_PIXEL_RGBX:
+      return draw_packed(picture, out, stride, width, height);
+    default:
+      return pf_fail(PF_E_ARGUMENT, "no pixel format %u", picture->format);
+  }
+}
