@@ -34,12 +34,10 @@ const count = field("count", unsigned(Number.MAX_SAFE_INTEGER));
 const real = field("float", z.number().min(-1e9).max(1e9));
 const nanoseconds = field(
   "u64",
-  z.union([z.bigint(), z.int()]).transform((value, context) => {
-    const exact = BigInt(value);
-    if (exact >= 0n && exact < 1n << 64n) return exact;
-    context.addIssue("is no unsigned 64-bit integer");
-    return z.NEVER;
-  }),
+  z
+    .union([z.bigint(), z.number().refine(Number.isInteger)])
+    .transform(BigInt)
+    .refine((value) => value >= 0n && value < 1n << 64n),
 );
 
 const utf8Bytes = (text: string) => Buffer.byteLength(text);

@@ -9,6 +9,7 @@ import { Packr } from "msgpackr/pack";
 /** No message nests deeper than this: a map that holds an array of maps is 3. */
 export const depthMax = 8;
 
+/** `int64AsType` makes a number of a 64-bit integer that a number holds exactly. */
 const codec = new Packr({
   useRecords: false,
   mapsAsObjects: true,
@@ -16,6 +17,8 @@ const codec = new Packr({
   moreTypes: false,
   structuredClone: false,
   copyBuffers: true,
+  // @ts-expect-error: the type misses what the decoder has.
+  int64AsType: "auto",
 });
 
 /** MessagePack of a plain value. */

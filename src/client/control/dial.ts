@@ -7,7 +7,6 @@ import {
   guard,
   loadQuic,
   noApplicationProtocol,
-  type QuicEndpoint,
   type QuicSession,
   type SessionEnd,
   sessionEnd,

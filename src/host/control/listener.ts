@@ -15,7 +15,7 @@ import {
 import { alpn, type MessageOf } from "../../wire/control.ts";
 import { exporterSecretOf } from "../../wire/exporter.ts";
 import { limit } from "../../wire/limits.ts";
-import { type Reason, reasons } from "../../wire/reasons.ts";
+import { type Reason, reasonOfNumber, reasons } from "../../wire/reasons.ts";
 import { Admission } from "./admission.ts";
 
 export interface ControlListenerOptions {
@@ -151,11 +151,11 @@ class Acceptor {
       port: remote.port,
     };
     if (!this.#admission.locate(session, peer.address)) return this.#turnAway(session);
-    const stream = await orTimeout(firstStream, ended);
+    const stream = await firstOf(firstStream, ended);
     const secret = exporterSecret();
-    if (stream === undefined || secret === undefined) {
-      destroy(session, "idle", "no hello came");
-      throw new PfError("PF_PROTOCOL_VIOLATION", `${peer.address} connected and said nothing.`);
+    if ("kind" in stream || secret === undefined) {
+      destroy(session, "idle", "No hello came in time.");
+      throw silentError(peer, stream);
     }
     const connection = new ControlConnection({
       role: "host",
@@ -188,15 +188,23 @@ function firstStream(session: QuicSession): Promise<QuicStream> {
   return promise;
 }
 
-/** The stream, or undefined when the session ends before or nothing comes in time. */
-async function orTimeout(stream: Promise<QuicStream>, ended: Promise<SessionEnd>) {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), limit("hello_timeout_ms"));
+type Silence = SessionEnd | { readonly kind: "late" };
+
+/** The stream, or why there is none: the session ended before, or nothing came in time. */
+async function firstOf(stream: Promise<QuicStream>, ended: Promise<SessionEnd>) {
+  const { promise: late, resolve } = Promise.withResolvers<Silence>();
+  const timer = setTimeout(() => resolve({ kind: "late" }), limit("hello_timeout_ms"));
   try {
-    return await Promise.race([stream, late, ended.then(() => undefined)]);
+    return await Promise.race([stream, ended, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+function silentError({ address }: PeerAddress, end: QuicStream | Silence): PfError {
+  const reason = "kind" in end && end.kind === "code" ? reasonOfNumber(end.code) : undefined;
+  const why = reason === undefined ? "said nothing" : `left again: ${reasons[reason][1]}`;
+  return new PfError("PF_PEER_LOST", `${address} connected and ${why}.`);
 }
 
 function destroy(session: QuicSession, reason: Reason, message: string): void {
