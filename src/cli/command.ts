@@ -71,7 +71,11 @@ async function runReported<Args extends ArgsDef>(
 }
 
 /** citty takes unknown flags in silence; a mistyped one must not. */
-function checkFlags(spec: CommandSpec<ArgsDef>, rawArgs: string[], positionals: string[]): void {
+function checkFlags(
+  spec: { readonly name: string; readonly args: ArgsDef },
+  rawArgs: string[],
+  positionals: string[],
+): void {
   const named = Object.entries(spec.args).filter(([, arg]) => arg.type !== "positional");
   const known = new Set(named.flatMap(([name, arg]) => [name, ...[aliasOf(arg)].flat()]));
   for (const raw of rawArgs) {

@@ -59,7 +59,7 @@ export class ImpairedLink {
       hostname: "127.0.0.1",
       socket: {
         data: (_socket, packet, port, address) => {
-          link?.#fromClient(Buffer.from(packet), port, address);
+          if (link !== undefined) link.#fromClient(Buffer.from(packet), port, address);
         },
       },
     });

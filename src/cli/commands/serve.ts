@@ -4,7 +4,8 @@ import { parseChoice, parseCount, parseParity, parsePort } from "../arguments.ts
 import { command, jsonArgument } from "../command.ts";
 
 const sources = ["auto", "synthetic", "sway", "wlroots"] as const;
-const patterns = ["moving", "card", "still"] as const;
+const patterns = { moving: "moving", card: "testCard", still: "still" } as const;
+const patternNames = Object.keys(patterns) as (keyof typeof patterns)[];
 
 export default command({
   name: "serve",
@@ -35,7 +36,7 @@ export default command({
     },
     pattern: {
       type: "string",
-      description: `picture of the synthetic source: ${patterns.join(", ")}`,
+      description: `picture of the synthetic source: ${Object.keys(patterns).join(", ")}`,
       valueHint: "PATTERN",
       default: "moving",
     },
@@ -79,12 +80,12 @@ export default command({
       name: args.name ?? hostname(),
       source: parseChoice(args.source, "source", sources),
       app: args.app,
-      pattern: parseChoice(args.pattern, "pattern", patterns),
+      pattern: patterns[parseChoice(args.pattern, "pattern", patternNames)],
       encoder: args.encoder,
       parityPermille: parseParity(args.parity),
       sessionsMax: parseCount(args["max-sessions"], "sessions", 1, 64),
       onReport: (report) => {
-        output.record(report);
+        output.record({ ...report });
         const { level, text } = sentenceOf(report);
         output[level](text);
       },

@@ -1,0 +1,194 @@
+/**
+ * The client's picture path, the mirror of the host's:
+ *
+ *   receive + open + reassemble ─┬→ decode → (latest wins) → present
+ *                                └→ record
+ *
+ * Each stage runs on native threads; this file only links them.
+ */
+import { PfError } from "../base/errors.ts";
+import type { Nanos } from "../base/units.ts";
+import { type EventQueue, Tee } from "../ffi/core/core.ts";
+import { DecodeStage } from "../ffi/decode/decode.ts";
+import { noSink, type Sink } from "../ffi/library.ts";
+import { MediaSession, UdpPort } from "../ffi/media/port.ts";
+import { ReceiveStage } from "../ffi/media/receive.ts";
+import type { Presenter } from "../ffi/present/presenter.ts";
+import { type RecordFormat, RecordStage } from "../ffi/record/record.ts";
+import type { MessageOf } from "../wire/control.ts";
+import type { MediaKeys } from "../wire/exporter.ts";
+import type { ClientSnapshot } from "./figures.ts";
+
+/** Numbers by which the stages' events are known. */
+export const stageNumber = { port: 1, session: 2, receive: 3, decode: 4, present: 5, record: 6 };
+
+/** Hardware decoders, as libavcodec names their devices, fastest first. */
+const hardwareDecoders = ["cuda", "vaapi"] as const;
+
+export interface ClientPipelineOptions {
+  readonly events: EventQueue;
+  readonly welcome: MessageOf<"welcome">;
+  readonly keys: MediaKeys;
+  /** Where the host's media port is. */
+  readonly peer: { readonly address: string; readonly port: number };
+  /** auto, software, or a hardware type of libavcodec. */
+  readonly decoder: string;
+  readonly presenter: Presenter | null;
+  /** Takes the decoded pictures where there is no presenter: for tests and probes. */
+  readonly pictureSink?: Sink;
+  readonly record: { readonly path: string; readonly format: RecordFormat } | null;
+}
+
+export class ClientPipeline {
+  readonly port: UdpPort;
+  readonly session: MediaSession;
+  readonly receive: ReceiveStage;
+  readonly decode: DecodeStage;
+  readonly record: RecordStage | null;
+  readonly #presenter: Presenter | null;
+  readonly #tee: Tee | null;
+  #closed = false;
+
+  constructor(options: ClientPipelineOptions) {
+    const { events, welcome, keys, peer, presenter } = options;
+    const { width, height, refreshMilliHz } = welcome.mode;
+    const opened: { close(): void }[] = [];
+    const keep = <Stage extends { close(): void }>(stage: Stage): Stage => {
+      opened.push(stage);
+      return stage;
+    };
+    this.#presenter = presenter;
+    try {
+      const sink = presenter?.sink() ?? options.pictureSink ?? noSink;
+      this.decode = keep(openDecoder(options, sink));
+      this.record =
+        options.record === null
+          ? null
+          : keep(
+              new RecordStage({
+                ...options.record,
+                codec: welcome.codec,
+                width,
+                height,
+                refreshMilliHz,
+                events,
+                stage: stageNumber.record,
+              }),
+            );
+      this.#tee =
+        this.record === null ? null : keep(new Tee(this.decode.sink(), this.record.sink()));
+      this.port = keep(
+        new UdpPort({
+          address: peer.address.includes(":") ? "::" : "0.0.0.0",
+          port: 0,
+          events,
+          stage: stageNumber.port,
+        }),
+      );
+      this.session = keep(
+        new MediaSession({
+          port: this.port,
+          tag: welcome.session,
+          role: "client",
+          send: keys.clientToHost,
+          receive: keys.hostToClient,
+          peer,
+          events,
+          stage: stageNumber.session,
+        }),
+      );
+      this.receive = keep(
+        new ReceiveStage({
+          session: this.session,
+          sink: this.#tee?.sink() ?? this.decode.sink(),
+          frameBytesMax: welcome.frameBytesMax,
+          framesInFlightMax: welcome.framesInFlightMax,
+          shardBytesMax: welcome.shardBytesMax,
+          lossWindowMs: welcome.lossWindowMs,
+          stallMs: welcome.stallMs,
+          events,
+          stage: stageNumber.receive,
+        }),
+      );
+    } catch (error) {
+      for (const stage of opened.reverse()) stage.close();
+      throw error;
+    }
+  }
+
+  start(): void {
+    this.#presenter?.start();
+    this.record?.start();
+    this.decode.start();
+    this.port.start();
+  }
+
+  /** Nanoseconds to add to a host time to get this machine's; null = not known. */
+  setClockOffset(offsetNs: Nanos | null): void {
+    this.receive.setClockOffset(offsetNs);
+    this.decode.setClockOffset(offsetNs);
+    this.#presenter?.setClockOffset(offsetNs);
+  }
+
+  snapshot(atMs: number): ClientSnapshot {
+    const { counters: receive } = this.receive;
+    const { counters: decode } = this.decode;
+    const present = this.#presenter?.counters ?? null;
+    return {
+      atMs,
+      receive: receive.snapshot(),
+      decode: decode.snapshot(),
+      present: present?.snapshot() ?? null,
+      port: this.port.counters.snapshot(),
+      histograms: {
+        network: receive.histogram("network_us"),
+        captureToReassembled: receive.histogram("capture_to_reassembled_us"),
+        decode: decode.histogram("decode_us"),
+        captureToDecoded: decode.histogram("capture_to_decoded_us"),
+        present: present?.histogram("present_us") ?? null,
+        captureToPresented: present?.histogram("capture_to_presented_us") ?? null,
+      },
+    };
+  }
+
+  /** Stops from the wire to the picture, then frees. Idempotent. The presenter stays open. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.port.stop();
+    this.decode.stop();
+    this.record?.stop();
+    this.#presenter?.stop();
+    this.receive.close();
+    this.session.close();
+    this.port.close();
+    this.#tee?.close();
+    this.record?.close();
+    this.decode.close();
+  }
+}
+
+/** The wanted decoder; for `auto` hardware if it really opens, else software. */
+function openDecoder(options: ClientPipelineOptions, sink: Sink): DecodeStage {
+  const { welcome, events, decoder } = options;
+  const open = (hardware: string) =>
+    new DecodeStage({
+      sink,
+      codec: welcome.codec,
+      width: welcome.mode.width,
+      height: welcome.mode.height,
+      hardware,
+      events,
+      stage: stageNumber.decode,
+    });
+  if (decoder === "software") return open("");
+  if (decoder !== "auto") return open(decoder);
+  for (const hardware of hardwareDecoders) {
+    try {
+      return open(hardware);
+    } catch (error) {
+      if (!(error instanceof PfError)) throw error;
+    }
+  }
+  return open("");
+}

@@ -1,0 +1,212 @@
+/**
+ * A client's session from Welcome to the end: starts the pipeline, answers its events, compares the
+ * clocks, and measures. Everything that it opened is closed in `run`, whichever way it ends.
+ */
+import { PfError } from "../base/errors.ts";
+import type { Millis } from "../base/units.ts";
+import type { EventQueue, NativeEvent } from "../ffi/core/core.ts";
+import type { Sink } from "../ffi/library.ts";
+import type { Presenter } from "../ffi/present/presenter.ts";
+import type { RecordFormat } from "../ffi/record/record.ts";
+import { closeError } from "../transport/close-reason.ts";
+import type { ControlConnection } from "../transport/connection.ts";
+import type { Message, MessageOf } from "../wire/control.ts";
+import { mediaKeys } from "../wire/exporter.ts";
+import { ClockHandshake } from "./control/clock.ts";
+import {
+  type ClientSnapshot,
+  type ClockFigures,
+  HostStages,
+  type Interval,
+  interval,
+  type Summary,
+  summary,
+} from "./figures.ts";
+import { InputForwarder } from "./input/input.ts";
+import { ClientPipeline, stageNumber } from "./pipeline.ts";
+
+export interface ClientSessionOptions {
+  readonly connection: ControlConnection;
+  readonly welcome: MessageOf<"welcome">;
+  readonly requestedKbps: number | null;
+  /** The host's media address; the connection's peer unless a test puts a relay between. */
+  readonly mediaPeer: { readonly address: string; readonly port: number };
+  readonly events: EventQueue;
+  readonly presenter: Presenter | null;
+  readonly pictureSink?: Sink;
+  readonly decoder: string;
+  readonly record: { readonly path: string; readonly format: RecordFormat } | null;
+  readonly durationMs: Millis | undefined;
+  readonly typeText: string | undefined;
+  readonly warn: (text: string) => void;
+  readonly onInterval: (figures: Interval) => void;
+}
+
+export interface SessionResult {
+  readonly summary: Summary;
+  readonly error: PfError | null;
+}
+
+/** Without any picture for this long the session is given up. */
+const firstPictureMsMax = 10_000;
+const tickMs = 50;
+const intervalMs = 1000;
+
+export class ClientSession {
+  readonly pipeline: ClientPipeline;
+  readonly #options: ClientSessionOptions;
+  readonly #input: InputForwarder;
+  readonly #host = new HostStages();
+  readonly #clock: ClockHandshake;
+  #clockFigures: ClockFigures | null = null;
+  #sendDropped: number | null = null;
+  #failure: PfError | null = null;
+  #firstPictureAt: number | null = null;
+
+  constructor(options: ClientSessionOptions) {
+    const { connection, welcome } = options;
+    this.#options = options;
+    this.pipeline = new ClientPipeline({
+      events: options.events,
+      welcome,
+      keys: mediaKeys(connection.exporter, welcome.session),
+      peer: options.mediaPeer,
+      decoder: options.decoder,
+      presenter: options.presenter,
+      ...(options.pictureSink === undefined ? {} : { pictureSink: options.pictureSink }),
+      record: options.record,
+    });
+    this.#input = new InputForwarder((message) => connection.send(message));
+    this.#clock = new ClockHandshake(connection);
+  }
+
+  /** Streams until the duration is over, the window is closed, `end` is called or the host leaves. */
+  async run(): Promise<SessionResult> {
+    const { connection, events, onInterval } = this.#options;
+    const startedAt = performance.now();
+    connection.onMessage((message) => this.#onMessage(message));
+    connection.onDatagram((bytes) => void this.#host.takeDatagram(bytes));
+    const listening = events.listen((event) => this.#onEvent(event));
+    this.pipeline.start();
+    connection.send({ type: "start" });
+    void this.#compareClocks();
+    let earlier = this.pipeline.snapshot(startedAt);
+    const ticker = setInterval(() => this.#tick(startedAt), tickMs);
+    const reporter = setInterval(() => {
+      const later = this.pipeline.snapshot(performance.now());
+      onInterval(interval(earlier, later));
+      earlier = later;
+    }, intervalMs);
+    const close = await connection.closed;
+    clearInterval(ticker);
+    clearInterval(reporter);
+    this.#clock.close();
+    const last = this.pipeline.snapshot(performance.now());
+    this.pipeline.close();
+    await events.close();
+    await listening;
+    return {
+      summary: this.#summary(last, this.#firstPictureAt ?? startedAt),
+      error: this.#failure ?? closeError(close),
+    };
+  }
+
+  /** Ends the session in order: what is pressed is released, the host is told. */
+  async end(reason: "done" | "interrupted"): Promise<void> {
+    this.#input.releaseAll();
+    await this.#options.connection.close(reason);
+  }
+
+  #fail(error: PfError): void {
+    this.#failure ??= error;
+    void this.end("done");
+  }
+
+  #summary(last: ClientSnapshot, startedAt: number): Summary {
+    const { welcome, requestedKbps } = this.#options;
+    const facts = {
+      mode: welcome.mode,
+      codec: welcome.codec,
+      requestedKbps,
+      resolvedKbps: welcome.bitrateKbps,
+      clock: this.#clockFigures,
+      sendDropped: this.#sendDropped,
+    };
+    return summary(facts, last, this.#host, startedAt);
+  }
+
+  async #compareClocks(): Promise<void> {
+    const offset = await this.#clock.run();
+    if (offset === null) return;
+    this.#clockFigures = { offsetNs: Number(offset.offsetNs), rttNs: Number(offset.rttNs) };
+    this.pipeline.setClockOffset(offset.offsetNs);
+  }
+
+  /** Notices the first picture, and that none comes. */
+  #tick(startedAt: number): void {
+    const { durationMs, typeText, connection } = this.#options;
+    const now = performance.now();
+    if (this.#firstPictureAt === null) {
+      if (this.pipeline.decode.counters.get("frames_out") > 0) {
+        this.#firstPictureAt = now;
+        if (typeText !== undefined) connection.send({ type: "text", text: typeText });
+      } else if (now - startedAt > firstPictureMsMax) {
+        this.#fail(this.#noPicture());
+      }
+    } else if (durationMs !== undefined && now - this.#firstPictureAt >= durationMs) {
+      void this.end("done");
+    }
+  }
+
+  #noPicture(): PfError {
+    const packets = this.pipeline.receive.counters.get("packets");
+    const { port } = this.#options.mediaPeer;
+    const seconds = firstPictureMsMax / 1000;
+    if (packets > 0) {
+      return new PfError("PF_DECODER_FAILED", `No picture could be decoded in ${seconds} s.`, {
+        hint: "Try another --codec or --decoder software.",
+      });
+    }
+    return new PfError("PF_HOST_UNREACHABLE", `No media packet came within ${seconds} s.`, {
+      hint: `A firewall may block UDP port ${port} of the host.`,
+    });
+  }
+
+  #onMessage(message: Message): void {
+    if (message.type === "clockEcho") this.#clock.onEcho(message);
+    else if (message.type === "hostStats") this.#sendDropped = message.packetsDropped;
+  }
+
+  #onEvent(event: NativeEvent): void {
+    const { connection, warn } = this.#options;
+    switch (event.kind) {
+      case "stall":
+        connection.send({
+          type: "requestKeyframe",
+          frame: event.stage === stageNumber.receive ? event.a : null,
+          why: event.stage === stageNumber.receive ? "loss" : "decoder",
+        });
+        return;
+      case "failed":
+        if (event.stage === stageNumber.record) warn(`${event.text} The stream goes on.`);
+        else this.#fail(failure(event));
+        return;
+      case "note":
+        warn(event.text);
+        return;
+      case "window_closed":
+        void this.end("done");
+        return;
+      default:
+        this.#input.onEvent(event);
+    }
+  }
+}
+
+function failure(event: NativeEvent): PfError {
+  if (event.stage === stageNumber.present) return new PfError("PF_PRESENT_FAILED", event.text);
+  if (event.stage === stageNumber.decode) {
+    return new PfError("PF_DECODER_FAILED", event.text, { hint: "Try --decoder software." });
+  }
+  return new PfError("PF_NATIVE_FAILED", event.text);
+}

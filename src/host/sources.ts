@@ -1,0 +1,57 @@
+/**
+ * Where a session's pictures come from. `prepare` makes the desktop at the client's mode (which may
+ * take seconds); `open` then makes the native stage that feeds the encoder.
+ */
+import type { EventQueue } from "../ffi/core/core.ts";
+import type { Sink } from "../ffi/library.ts";
+import { type SourcePattern, SyntheticSource } from "../ffi/source/source.ts";
+import type { Mode } from "../wire/mode.ts";
+import type { Injector } from "./inject/inject.ts";
+
+/** The native stage that pushes pictures. */
+export interface PictureStage {
+  readonly counters: { get(field: "frames"): number };
+  start(): void;
+  stop(): void;
+  close(): void;
+}
+
+export interface StageWiring {
+  readonly sink: Sink;
+  readonly events: EventQueue;
+  readonly stage: number;
+}
+
+/** A desktop or test picture that is ready at a mode. */
+export interface PreparedSource {
+  readonly name: string;
+  /** Why it was chosen, as a sentence. */
+  readonly why: string;
+  readonly mode: Mode;
+  /** Where input goes; null where there is nothing to control. */
+  readonly injector: Injector | null;
+  openStage(wiring: StageWiring): PictureStage;
+  /** Ends the desktop and everything that runs in it. After the stage was closed. */
+  destroy(): Promise<void>;
+}
+
+/** The synthetic test picture at any mode. */
+export function prepareSynthetic(mode: Mode, pattern: SourcePattern, why: string): PreparedSource {
+  return {
+    name: "synthetic",
+    why,
+    mode,
+    injector: null,
+    openStage: ({ sink, events, stage }) =>
+      new SyntheticSource({
+        sink,
+        width: mode.width,
+        height: mode.height,
+        refreshMilliHz: mode.refreshMilliHz,
+        pattern,
+        events,
+        stage,
+      }),
+    destroy: async () => {},
+  };
+}
