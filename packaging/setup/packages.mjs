@@ -57,7 +57,8 @@ export function packagesStep(distribution, groups, progress) {
         const known = manager === "apt" ? await fillInClang(names) : names;
         throw new SetupError(instructions(distribution, absent, known));
       }
-      progress.say(`  Packages to install (${names.length}): ${names.join(" ")}`);
+      const shown = names.join(" ").replace("{clang}", "*");
+      progress.say(`  Packages to install (${names.length}): ${shown}`);
       await install(manager, names, prefix, progress);
       return `${names.length} packages installed with ${manager}`;
     },
