@@ -25,6 +25,11 @@ function counters(
 
 export const counterTables = {
   source: counters("source", ["frames", "frames_dropped", "frames_unchanged", "failures"]),
+  capture: counters(
+    "capture",
+    ["frames", "damage_rectangles", "damage_pixels", "buffer_waits", "frames_failed", "failures"],
+    ["copy_us"],
+  ),
   encode: counters(
     "encode",
     ["frames_in", "frames_replaced", "frames_out", "keyframes", "repeats", "bytes_out", "failures"],
@@ -123,7 +128,17 @@ export const counterTables = {
     "bytes_written",
     "failures",
   ]),
-  input: counters("input", ["keys", "buttons", "motions", "scrolls", "texts", "failures"]),
+  input: counters("input", [
+    "keys",
+    "buttons",
+    "motions",
+    "scrolls",
+    "texts",
+    "merged",
+    "dropped",
+    "ignored",
+    "failures",
+  ]),
 } as const;
 
 export type CountersName = keyof typeof counterTables;

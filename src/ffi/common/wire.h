@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2249552955u
+#define PF_ABI_HASH 2103331638u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -586,6 +586,16 @@ typedef struct pf_source_counters {
   uint64_t failures;
 } pf_source_counters;
 
+typedef struct pf_capture_counters {
+  uint64_t frames;
+  uint64_t damage_rectangles;
+  uint64_t damage_pixels;
+  uint64_t buffer_waits;
+  uint64_t frames_failed;
+  uint64_t failures;
+  pf_histogram copy_us;
+} pf_capture_counters;
+
 typedef struct pf_encode_counters {
   uint64_t frames_in;
   uint64_t frames_replaced;
@@ -708,6 +718,9 @@ typedef struct pf_input_counters {
   uint64_t motions;
   uint64_t scrolls;
   uint64_t texts;
+  uint64_t merged;
+  uint64_t dropped;
+  uint64_t ignored;
   uint64_t failures;
 } pf_input_counters;
 
