@@ -54,7 +54,9 @@ const reason = field("word", word);
 const bytes = (length: number) =>
   field(
     `bytes[${length}]`,
-    z.instanceof(Uint8Array).refine((value) => value.length === length),
+    z
+      .custom<Uint8Array>((value) => value instanceof Uint8Array)
+      .refine((value) => value.length === length),
   );
 const nullable = <Schema extends z.ZodType>(of: Field<Schema>) => ({
   type: `${of.type} or nil`,
@@ -237,16 +239,18 @@ export const messages = {
 
 export type MessageType = keyof typeof messages;
 
-/** A message of one type, as both ends hold it. */
-export type MessageOf<Type extends MessageType> = { readonly type: Type } & {
-  readonly [Name in keyof (typeof messages)[Type]["fields"]]: FieldValueOf<
-    (typeof messages)[Type]["fields"][Name]
-  >;
-};
+/** A message of one type (or of one of several), as both ends hold it. */
+export type MessageOf<Type extends MessageType> = Type extends MessageType
+  ? { readonly type: Type } & {
+      readonly [Name in keyof (typeof messages)[Type]["fields"]]: FieldValueOf<
+        (typeof messages)[Type]["fields"][Name]
+      >;
+    }
+  : never;
 type FieldValueOf<Of> = Of extends Field<infer Schema> ? z.output<Schema> : never;
 
 /** Any control message. */
-export type Message = { [Type in MessageType]: MessageOf<Type> }[MessageType];
+export type Message = MessageOf<MessageType>;
 
 const schemas: ReadonlyMap<string, z.ZodType> = new Map(
   Object.entries(messages).map(([type, spec]: [string, MessageSpec]) => {

@@ -126,7 +126,10 @@ class Acceptor {
 
   accept(session: QuicSession): void {
     const ended = guard(session);
-    if (!this.#admission.enter(session)) return this.#turnAway(session);
+    if (!this.#admission.enter(session)) {
+      this.#turnAway(session);
+      return;
+    }
     void ended.then(() => this.#admission.leave(session));
     let secret: Uint8Array | undefined;
     session.onkeylog = (line) => {
@@ -150,7 +153,10 @@ class Acceptor {
       address: remote.address.replace(/^::ffff:(?=\d+\.)/, ""),
       port: remote.port,
     };
-    if (!this.#admission.locate(session, peer.address)) return this.#turnAway(session);
+    if (!this.#admission.locate(session, peer.address)) {
+      this.#turnAway(session);
+      return;
+    }
     const stream = await firstOf(firstStream, ended);
     const secret = exporterSecret();
     if ("kind" in stream || secret === undefined) {
