@@ -5,10 +5,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { histogramBuckets } from "../base/stats.ts";
 import * as abi from "./abi.ts";
+import type { MessageSpec } from "./control.ts";
 import { type CountersTable, counterTables } from "./counters.ts";
 import type { Layout } from "./layout.ts";
 import { limits } from "./limits.ts";
 import * as media from "./media.ts";
+import { reasons } from "./reasons.ts";
 import { results } from "./results.ts";
 
 const headerPath = new URL("../ffi/common/wire.h", import.meta.url).pathname;
@@ -155,13 +157,29 @@ function markdownPairs(table: Record<string, readonly [number, string]>, hex: bo
   ].join("\n");
 }
 
+function markdownMessage([type, spec]: [string, MessageSpec]): string {
+  const from = spec.from === "both" ? "both ends" : `the ${spec.from}`;
+  const when = { opening: "before Welcome", session: "after Welcome", always: "at any time" };
+  const fields = Object.entries(spec.fields);
+  const table = fields.map(([name, field]) => `| ${name} | ${field.type} | ${field.purpose} |`);
+  return [
+    `**${type}** (${from}, ${when[spec.when]}): ${spec.purpose}`,
+    "",
+    ...(table.length === 0 ? [] : ["| field | type | meaning |", "|---|---|---|", ...table, ""]),
+  ].join("\n");
+}
+
 /** Named generated sections of docs/protocol.md. */
 async function sections(): Promise<Record<string, string>> {
+  // Loaded here alone: each library's opening needs abiHash, and none needs the messages' checks.
+  const { messages } = await import("./control.ts");
   const all: Record<string, string> = {
     planes: markdownPairs(media.plane, true),
     datagrams: markdownPairs(media.datagramPlane, true),
     layouts: wireLayouts.map(markdownLayout).join("\n"),
     limits: markdownPairs(limits, false),
+    control: Object.entries(messages).map(markdownMessage).join("\n"),
+    reasons: markdownPairs(reasons, false),
   };
   return all;
 }
