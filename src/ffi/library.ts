@@ -24,7 +24,6 @@ const libraryNeeds = {
   encode: "libavcodec and libyuv",
   decode: "libavcodec and libyuv",
   record: "libavformat",
-  present: "a C library",
   window: "SDL2, SDL2_ttf and libyuv",
   terminal: "chafa and libyuv",
   testcard: "a C library",

@@ -38,6 +38,7 @@ void pf__frontend_accept(pf__frontend *front, bool accepting) {
   front->accepting = accepting;
   pf_picture *dropped = accepting ? NULL : front->waiting;
   if (dropped != NULL) front->waiting = NULL;
+  wake(front);
   pthread_mutex_unlock(&front->lock);
   if (dropped != NULL) pf_picture_release(dropped);
 }
@@ -71,9 +72,30 @@ pf_picture *pf__frontend_take(pf__frontend *front) {
   return picture;
 }
 
+static struct timespec to_timespec(uint64_t ns) {
+  return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
+                           .tv_nsec = (long)(ns % 1000000000u)};
+}
+
+bool pf__frontend_accepting(pf__frontend *front) {
+  pthread_mutex_lock(&front->lock);
+  bool accepting = front->accepting;
+  pthread_mutex_unlock(&front->lock);
+  return accepting;
+}
+
+bool pf__frontend_pause(pf__frontend *front, uint64_t deadline_ns) {
+  struct timespec until = to_timespec(deadline_ns);
+  pthread_mutex_lock(&front->lock);
+  while (front->accepting)
+    if (pthread_cond_timedwait(&front->changed, &front->lock, &until) == ETIMEDOUT) break;
+  bool accepting = front->accepting;
+  pthread_mutex_unlock(&front->lock);
+  return accepting;
+}
+
 pf_picture *pf__frontend_wait(pf__frontend *front, uint64_t deadline_ns) {
-  struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
-                           .tv_nsec = (long)(deadline_ns % 1000000000u)};
+  struct timespec until = to_timespec(deadline_ns);
   pthread_mutex_lock(&front->lock);
   while (!front->signalled)
     if (pthread_cond_timedwait(&front->changed, &front->lock, &until) == ETIMEDOUT) break;

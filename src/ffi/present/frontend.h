@@ -46,6 +46,10 @@ pf_picture *pf__frontend_take(pf__frontend *front);
 /* As take, but waits until there is a picture, something else changed, or `deadline_ns` passed. */
 pf_picture *pf__frontend_wait(pf__frontend *front, uint64_t deadline_ns);
 
+/* Waits until `deadline_ns` or until pictures are no longer accepted; returns whether they are. */
+bool pf__frontend_pause(pf__frontend *front, uint64_t deadline_ns);
+bool pf__frontend_accepting(pf__frontend *front);
+
 /* Counts a picture whose pixels are out now, and its latencies. Presenter's thread only. */
 void pf__frontend_shown(pf__frontend *front, const pf_times *times);
 

@@ -1,10 +1,9 @@
 /*
- * Presenters: the last stage of the client, which shows pictures. Three libraries implement this
- * one contract, and the client opens one of them:
+ * Presenters: the last stage of the client, which shows pictures. Two libraries implement this
+ * one contract, and the client opens one of them, or none:
  *
  *   libpf_window    an SDL window, with keyboard and mouse
  *   libpf_terminal  the terminal, by chafa: kitty or sixel graphics, else half blocks
- *   libpf_present   nothing: counts what comes and shows none of it
  *
  * Pictures come by the sink, from any one thread, in any format and size; both may change between
  * two pictures. Only the newest is kept while the presenter is busy (latest wins; what it replaces

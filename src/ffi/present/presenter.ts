@@ -1,5 +1,5 @@
 /**
- * Binding of the three libraries that implement presenter.h. A presenter is the last stage of the
+ * Binding of the two libraries that implement presenter.h. A presenter is the last stage of the
  * client's pipeline: pictures go into its sink, input comes out of it as events.
  */
 import { ptr } from "bun:ffi";
@@ -48,7 +48,7 @@ const symbols = {
   pf_presenter_counters: { args: ["ptr"], returns: "ptr" },
 } as const;
 
-type PresenterLibrary = "window" | "terminal" | "present";
+type PresenterLibrary = "window" | "terminal";
 type Library = ReturnType<typeof openLibrary<typeof symbols>>;
 const libraries = new Map<PresenterLibrary, Library>();
 
@@ -61,7 +61,7 @@ function open(name: PresenterLibrary): Library {
 /** INT64_MIN: PF_CLOCK_UNKNOWN. */
 const clockUnknown = -(2n ** 63n);
 
-/** The calls that the three presenters share. */
+/** The calls that both presenters share. */
 export class NativePresenter implements Presenter {
   readonly counters: PresentCounters;
   readonly #library: Library;

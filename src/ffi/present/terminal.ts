@@ -8,29 +8,33 @@ export interface TerminalOptions extends PresenterOptions {
   readonly terminal?: string;
 }
 
-const symbols = { pf_presenter_restore_text: { args: [], returns: "cstring" } } as const;
-
 /**
  * Throws PF_DISPLAY_MISSING where there is no terminal, or one that can't show pictures. The
  * terminal is restored by stop, by close, and when the process exits without either.
  */
 export class TerminalPresenter extends NativePresenter {
-  readonly #restore: () => void;
+  readonly #stopAtExit = () => super.stop();
 
   constructor(options: TerminalOptions = {}) {
     const terminal = options.terminal ?? "/dev/tty";
     super("terminal", "The terminal", "PF_DISPLAY_MISSING", options, { terminal });
-    const text = String(openLibrary("terminal", symbols).functions.pf_presenter_restore_text());
-    this.#restore = () => writeFileSync(terminal, text);
   }
 
   override start(): void {
-    process.once("exit", this.#restore);
+    process.once("exit", this.#stopAtExit);
     super.start();
   }
 
   override stop(): void {
+    process.off("exit", this.#stopAtExit);
     super.stop();
-    process.off("exit", this.#restore);
   }
+}
+
+const symbols = { pf_presenter_restore_text: { args: [], returns: "cstring" } } as const;
+
+/** Makes a terminal usable again after a presenter's process died without a word. */
+export function restoreTerminal(terminal = "/dev/tty"): void {
+  const { functions } = openLibrary("terminal", symbols);
+  writeFileSync(terminal, String(functions.pf_presenter_restore_text()));
 }

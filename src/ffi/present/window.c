@@ -61,7 +61,7 @@ static pf_result open_display(pf_presenter *presenter) {
   set_hints();
   if (SDL_Init(SDL_INIT_VIDEO) != 0)
     return pf_fail(PF_E_MISSING,
-                   "no display can be opened (%s); choose --present terminal or --present none",
+                   "no display can be opened (%s); choose --present terminal or none",
                    SDL_GetError());
   SDL_StopTextInput(); /* keys are sent as keys; an input method must not eat them */
   presenter->wake_event = SDL_RegisterEvents(1);

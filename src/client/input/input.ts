@@ -1,0 +1,77 @@
+/**
+ * Keyboard and mouse of the client's window as control messages. What goes down comes up again:
+ * when the focus is lost and at the end everything that is held is released, because a key that
+ * stays down on the host types for ever.
+ */
+import type { NativeEvent } from "../../ffi/core/core.ts";
+import type { MessageOf } from "../../wire/control.ts";
+
+export type InputMessage = MessageOf<"key" | "button" | "motion" | "position" | "scroll" | "text">;
+export type InputEvent = Pick<NativeEvent, "kind" | "a" | "b" | "text">;
+
+const scrollMax = 32_767;
+
+export class InputForwarder {
+  readonly #send: (message: InputMessage) => void;
+  /** Held keys (usages of HID page 7) and buttons, in the order in which they went down. */
+  readonly #keys = new Set<number>();
+  readonly #buttons = new Set<number>();
+
+  constructor(send: (message: InputMessage) => void) {
+    this.#send = send;
+  }
+
+  /** Takes any native event; those that are no input are left alone. */
+  onEvent(event: InputEvent): void {
+    const { a, b } = event;
+    switch (event.kind) {
+      case "key":
+        if (changes(this.#keys, a, b !== 0)) this.#send({ type: "key", usage: a, down: b !== 0 });
+        return;
+      case "button":
+        if (changes(this.#buttons, a, b !== 0)) {
+          this.#send({ type: "button", button: a, down: b !== 0 });
+        }
+        return;
+      case "motion":
+        this.#send({ type: "motion", dx: a, dy: b });
+        return;
+      case "position":
+        this.#send({ type: "position", x: a, y: b });
+        return;
+      case "scroll":
+        this.#send({ type: "scroll", h: clampScroll(a), v: clampScroll(b) });
+        return;
+      case "text":
+        this.#send({ type: "text", text: event.text });
+        return;
+      case "focus_lost":
+        this.releaseAll();
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Releases all that is held, the last first, so that modifiers outlive what they modify. */
+  releaseAll(): void {
+    for (const button of [...this.#buttons].reverse()) {
+      this.#send({ type: "button", button, down: false });
+    }
+    for (const usage of [...this.#keys].reverse()) this.#send({ type: "key", usage, down: false });
+    this.#buttons.clear();
+    this.#keys.clear();
+  }
+}
+
+/** Notes the new state of a key; false when it was in it already, as after a release of all. */
+function changes(held: Set<number>, which: number, down: boolean): boolean {
+  if (held.has(which) === down) return false;
+  if (down) held.add(which);
+  else held.delete(which);
+  return true;
+}
+
+function clampScroll(distance: number): number {
+  return Math.max(-scrollMax, Math.min(scrollMax, distance));
+}

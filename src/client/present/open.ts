@@ -1,0 +1,66 @@
+/** Opens what shows the picture. */
+import { PfError } from "../../base/errors.ts";
+import type { EventQueue } from "../../ffi/core/core.ts";
+import type { Presenter } from "../../ffi/present/presenter.ts";
+import { TerminalPresenter } from "../../ffi/present/terminal.ts";
+import { WindowPresenter } from "../../ffi/present/window.ts";
+import {
+  type PresentChoice,
+  type PresenterKind,
+  type PresentRequest,
+  presenterLadder,
+} from "./choose.ts";
+import { findFont } from "./font.ts";
+
+export interface OpenPresenterOptions {
+  readonly requested: PresentRequest;
+  readonly title: string;
+  /** Size of the picture. */
+  readonly width: number;
+  readonly height: number;
+  readonly events: EventQueue;
+  /** Number by which the presenter's events are known. */
+  readonly stage: number;
+}
+
+export interface OpenedPresenter {
+  readonly kind: PresenterKind;
+  /** null: nothing shows the picture. */
+  readonly presenter: Presenter | null;
+  readonly why: string;
+}
+
+/**
+ * Opens the first of the ladder that can be opened. Throws PF_DISPLAY_MISSING or
+ * PF_LIBRARY_MISSING when what was asked for can't be; `auto` falls back and says why.
+ */
+export function openPresenter(options: OpenPresenterOptions): OpenedPresenter {
+  const { requested } = options;
+  const isTty = process.stdin.isTTY === true || process.stderr.isTTY === true;
+  const reasons: string[] = [];
+  for (const choice of presenterLadder({ requested, env: process.env, isTty })) {
+    try {
+      const presenter = openOne(choice, options);
+      return { kind: choice.kind, presenter, why: [...reasons, choice.why].join(" ") };
+    } catch (error) {
+      if (requested !== "auto" || !(error instanceof PfError)) throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw new Error("the ladder ends with none, which can't fail");
+}
+
+function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presenter | null {
+  const { events, stage, title, width, height } = options;
+  if (choice.kind === "none") return null;
+  if (choice.kind === "terminal") return new TerminalPresenter({ events, stage });
+  const font = findFont();
+  return new WindowPresenter({
+    events,
+    stage,
+    title,
+    width,
+    height,
+    ...(font === undefined ? {} : { font }),
+  });
+}
