@@ -4,7 +4,7 @@
  */
 import { PfError } from "../base/errors.ts";
 import type { Millis } from "../base/units.ts";
-import type { EventQueue, NativeEvent } from "../ffi/core/core.ts";
+import { type EventQueue, type NativeEvent, nowNs } from "../ffi/core/core.ts";
 import type { Sink } from "../ffi/library.ts";
 import type { Presenter } from "../ffi/present/presenter.ts";
 import type { RecordFormat } from "../ffi/record/record.ts";
@@ -12,7 +12,7 @@ import { closeError } from "../transport/close-reason.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
-import { ClockHandshake } from "./control/clock.ts";
+import { ClockSync } from "./control/clock.ts";
 import {
   type ClientSnapshot,
   type ClockFigures,
@@ -51,13 +51,15 @@ export interface SessionResult {
 const firstPictureMsMax = 10_000;
 const tickMs = 50;
 const intervalMs = 1000;
+/** Clocks drift: the offset is taken anew this often. */
+const clockIntervalMs = 10_000;
 
 export class ClientSession {
   readonly pipeline: ClientPipeline;
   readonly #options: ClientSessionOptions;
   readonly #input: InputForwarder;
   readonly #host = new HostStages();
-  readonly #clock: ClockHandshake;
+  readonly #clock: ClockSync;
   #clockFigures: ClockFigures | null = null;
   #sendDropped: number | null = null;
   #failure: PfError | null = null;
@@ -77,7 +79,7 @@ export class ClientSession {
       record: options.record,
     });
     this.#input = new InputForwarder((message) => connection.send(message));
-    this.#clock = new ClockHandshake(connection);
+    this.#clock = new ClockSync({ send: (probe) => connection.send(probe), nowNs });
   }
 
   /** Streams until the duration is over, the window is closed, `end` is called or the host leaves. */
@@ -97,10 +99,11 @@ export class ClientSession {
       onInterval(interval(earlier, later));
       earlier = later;
     }, intervalMs);
+    const synchroniser = setInterval(() => void this.#compareClocks(), clockIntervalMs);
     const close = await connection.closed;
     clearInterval(ticker);
     clearInterval(reporter);
-    this.#clock.close();
+    clearInterval(synchroniser);
     const last = this.pipeline.snapshot(performance.now());
     this.pipeline.close();
     await events.close();
@@ -136,8 +139,8 @@ export class ClientSession {
   }
 
   async #compareClocks(): Promise<void> {
-    const offset = await this.#clock.run();
-    if (offset === null) return;
+    const offset = await this.#clock.synchronise();
+    if (offset === null || !this.#options.connection.isOpen) return;
     this.#clockFigures = { offsetNs: Number(offset.offsetNs), rttNs: Number(offset.rttNs) };
     this.pipeline.setClockOffset(offset.offsetNs);
   }
@@ -173,7 +176,7 @@ export class ClientSession {
   }
 
   #onMessage(message: Message): void {
-    if (message.type === "clockEcho") this.#clock.onEcho(message);
+    if (message.type === "clockEcho") this.#clock.take(message);
     else if (message.type === "hostStats") this.#sendDropped = message.packetsDropped;
   }
 
