@@ -1,0 +1,13 @@
+LIBRARIES += encode
+encode_SOURCES := encode/encode.c encode/encoder.c encode/encoder_options.c encode/surface.c \
+  encode/words.c encode/convert.c encode/convert_scalar.c encode/convert_avx2.c
+encode_PACKAGES := libavcodec libavutil
+ifeq ($(shell uname -m),x86_64)
+  convert_avx2_CFLAGS := -mavx2
+endif
+
+C_TESTS += convert_test encode_test
+convert_test_SOURCES := encode/convert_test.c encode/convert.c encode/convert_scalar.c \
+  encode/convert_avx2.c
+encode_test_SOURCES := encode/encode_test.c $(encode_SOURCES)
+encode_test_PACKAGES := $(encode_PACKAGES)
