@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { seededRandom } from "../base/rng.ts";
+import { SeededRandom } from "../base/random.ts";
 import { cleanLink, decideFate } from "./impairment.ts";
 
 const fates = (seed: number, impairment: Partial<typeof cleanLink>, count = 10_000) => {
-  const random = seededRandom(seed);
+  const random = new SeededRandom(seed);
   return Array.from({ length: count }, () =>
     decideFate({ ...cleanLink, ...impairment }, random, 1000),
   );

@@ -2,7 +2,7 @@
  * What a bad network does to each packet, as a pure and seeded decision: the same seed and the same
  * packets give the same fate. Shares are probabilities 0…1; times are milliseconds.
  */
-import type { Random } from "../base/rng.ts";
+import type { SeededRandom } from "../base/random.ts";
 
 export interface Impairment {
   /** Independent loss of each packet. */
@@ -37,15 +37,10 @@ export interface Fate {
 }
 
 /** Decides what becomes of a packet of `bytes` bytes. Draws the same count of numbers each time. */
-export function decideFate(impairment: Impairment, random: Random, bytes: number): Fate {
-  const [loss, duplicate, corrupt, reorder, jitter, bit] = Array.from({ length: 6 }, random) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+export function decideFate(impairment: Impairment, random: SeededRandom, bytes: number): Fate {
+  const [loss, duplicate, corrupt, reorder, jitter, bit] = Array.from({ length: 6 }, () =>
+    random.unit(),
+  ) as [number, number, number, number, number, number];
   if (loss < impairment.loss) return { arrivals: [], flippedBit: undefined };
   const held = reorder < impairment.reorder ? impairment.reorderMs : 0;
   const arrival = impairment.delayMs + jitter * impairment.jitterMs + held;

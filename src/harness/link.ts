@@ -3,7 +3,7 @@
  * keeps one upstream socket for each client address, so that the host sees the clients apart.
  */
 import type { udp } from "bun";
-import { type Random, seededRandom } from "../base/rng.ts";
+import { SeededRandom } from "../base/random.ts";
 import { cleanLink, decideFate, type Impairment } from "./impairment.ts";
 
 export interface LinkOptions {
@@ -38,7 +38,7 @@ export class ImpairedLink {
   readonly down: LinkCounts = { forwarded: 0, lost: 0, corrupted: 0, refused: 0 };
   readonly up: LinkCounts = { forwarded: 0, lost: 0, corrupted: 0, refused: 0 };
   readonly #options: LinkOptions;
-  readonly #random: { readonly down: Random; readonly up: Random };
+  readonly #random: { readonly down: SeededRandom; readonly up: SeededRandom };
   readonly #peers = new Map<string, Promise<Peer>>();
   #front: udp.Socket<"buffer">;
   #downImpairment: Impairment;
@@ -48,7 +48,7 @@ export class ImpairedLink {
     this.#front = front;
     this.#options = options;
     this.#downImpairment = { ...cleanLink, ...options.down };
-    this.#random = { down: seededRandom(options.seed), up: seededRandom(options.seed + 1) };
+    this.#random = { down: new SeededRandom(options.seed), up: new SeededRandom(options.seed + 1) };
     this.port = front.port;
   }
 
@@ -116,7 +116,7 @@ export class ImpairedLink {
   #relay(
     packet: Buffer,
     impairment: Impairment,
-    random: Random,
+    random: SeededRandom,
     counts: LinkCounts,
     send: (bytes: Buffer) => boolean,
   ): void {
