@@ -3,6 +3,8 @@
 #include <libyuv.h>
 #include <stdlib.h>
 
+#include "bt709.h"
+
 /* Bilinear looks at four source pixels, which is too few when it shrinks by more than half. */
 static enum FilterMode filter_for(const pf_picture *picture, uint32_t width, uint32_t height) {
   bool small = picture->width > 2 * width || picture->height > 2 * height;
@@ -63,13 +65,13 @@ static pf_result draw_planar(pf__pixels_scratch *scratch, const pf_picture *pict
     from = &scaled;
   }
   if (result != PF_OK) return result;
-  if (picture->format == PF_PIXEL_NV12)
-    NV12ToARGBMatrix(from->plane[0], (int)from->stride[0], from->plane[1], (int)from->stride[1],
-                     out, (int)stride, &kYuvH709Constants, (int)width, (int)height);
-  else
-    I420ToARGBMatrix(from->plane[0], (int)from->stride[0], from->plane[1], (int)from->stride[1],
-                     from->plane[2], (int)from->stride[2], out, (int)stride, &kYuvH709Constants,
-                     (int)width, (int)height);
+  bool pairs = picture->format == PF_PIXEL_NV12;
+  for (uint32_t y = 0; y < height; y++) {
+    const uint8_t *u = from->plane[1] + (size_t)(y / 2) * from->stride[1];
+    const uint8_t *v = pairs ? u + 1 : from->plane[2] + (size_t)(y / 2) * from->stride[2];
+    pf__bt709_row(from->plane[0] + (size_t)y * from->stride[0], u, v, pairs ? 2 : 1,
+                  out + (size_t)y * stride, width);
+  }
   return PF_OK;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Pictures to packed pixels of any size, by libyuv: for windows without a GPU and for terminals.
+ * Pictures to packed pixels of any size: for windows without a GPU and for terminals.
  */
 #ifndef PF_PRESENT_PIXELS_H
 #define PF_PRESENT_PIXELS_H
@@ -12,7 +12,7 @@ typedef struct pf__pixels_scratch {
 } pf__pixels_scratch;
 
 /*
- * Scales a picture to width x height and writes it as BGRX (X undefined), `stride` bytes a row.
+ * Scales a picture to width x height and writes it as BGRX (X is anything), `stride` bytes a row.
  * The scratch grows when the size does, so that a steady stream allocates nothing. PF_E_ARGUMENT:
  * an unknown format or an empty picture; PF_E_MEMORY.
  */
