@@ -12,6 +12,7 @@ import {
   type MessageOf,
   type MessageType,
   mayTravel,
+  plainLine,
   type Role,
 } from "../wire/control.ts";
 import { ControlDecoder, encodeMessage } from "../wire/control-stream.ts";
@@ -219,7 +220,7 @@ export class ControlConnection {
   #endReason(end: SessionEnd): CloseReason {
     if (end.kind === "code") {
       const reason = reasonOfNumber(end.code) ?? `code ${end.code}`;
-      return { kind: "bye", by: "peer", reason, message: end.reason };
+      return { kind: "bye", by: "peer", reason, message: plainLine(end.reason) };
     }
     const sentence = `The connection to ${this.peer.address} was lost.`;
     const cause = end.kind === "failed" ? { cause: end.cause } : {};

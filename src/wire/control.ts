@@ -44,11 +44,12 @@ const utf8Bytes = (text: string) => Buffer.byteLength(text);
 const text = (max: number) => z.string().refine((value) => utf8Bytes(value) <= max);
 /** Control characters and those that turn the direction of writing: never printed as they came. */
 const unprintable = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
-/** One line for a person's eyes. */
-const line = (max: number) => text(max).transform((value) => value.replace(unprintable, ""));
+/** What a peer says as one line that a terminal shows as it is. */
+export const plainLine = (words: string): string => words.replace(unprintable, "");
+const line = (max: number) => text(max).transform(plainLine);
 const name = field("line", line(limit("device_name_bytes_max")));
 const sentence = field("line", line(1024));
-const word = z.string().max(64);
+const word = line(64);
 const words = field("words", z.array(word).max(32));
 const reason = field("word", word);
 const bytes = (length: number) =>

@@ -12,7 +12,7 @@ import {
   sessionEnd,
   transportParams,
 } from "../../transport/quic.ts";
-import { alpn } from "../../wire/control.ts";
+import { alpn, plainLine } from "../../wire/control.ts";
 import { exporterSecretOf } from "../../wire/exporter.ts";
 import { fingerprintOf } from "../../wire/fingerprint.ts";
 import { type Reason, reasonError, reasonOfNumber, reasons } from "../../wire/reasons.ts";
@@ -92,7 +92,7 @@ function dialError(options: DialOptions, thrown: unknown): PfError {
   const end = sessionEnd(thrown);
   if (end.kind === "code") {
     const reason = reasonOfNumber(end.code) ?? `code ${end.code}`;
-    const error = reasonError({ reason, message: end.reason });
+    const error = reasonError({ reason, message: plainLine(end.reason) });
     if (error !== null) return error;
   }
   if (end.kind === "failed" && end.alert === noApplicationProtocol) {

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2103331638u
+#define PF_ABI_HASH 2378687807u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -49,8 +49,9 @@
 #define PF_CONNECT_TIMEOUT_MS 4000 /* a host that has not answered by then is not there */
 #define PF_CLOSE_TIMEOUT_MS 500 /* how long a goodbye waits for its answer */
 #define PF_IDLE_TIMEOUT_MS 10000 /* QUIC's own limit of silence, behind the heartbeat */
-#define PF_CONNECTIONS_OPENING_MAX 64 /* connections that have not said hello yet */
-#define PF_CONNECTIONS_OPENING_PER_ADDRESS_MAX 16 /* the same from one address */
+#define PF_CONNECTIONS_HANDSHAKING_MAX 256 /* handshakes under way; the oldest makes place for a new one */
+#define PF_CONNECTIONS_SILENT_MAX 64 /* connections without a hello; the oldest makes place for a new one */
+#define PF_CONNECTIONS_SILENT_PER_ADDRESS_MAX 16 /* the same from one address */
 #define PF_DEVICE_NAME_BYTES_MAX 128 /* a host's or a device's name */
 #define PF_CLOCK_ROUNDS 8 /* probes of the clock; the one of least round trip counts */
 #define PF_CLOCK_TIMEOUT_MS 2000 /* what an end that does not answer may cost */

@@ -1,34 +1,45 @@
 /**
- * How many connections may be open that have not said hello yet. Pure. A flood of them costs the
- * host a bounded amount and cannot touch those that have said it; one address cannot take all
- * places. A connection's address is known only when its handshake has ended.
+ * How many connections may be open that have not said hello. Pure. A flood of them costs the host
+ * a bounded amount and never touches those that have said it. A new one always gets a place, from
+ * the oldest of its kind: an honest client needs some milliseconds, so it gets through, while
+ * refusing new ones would let a flood keep everybody out.
  */
 import { limit } from "../../wire/limits.ts";
 
 export class Admission<Connection extends object> {
-  readonly #opening = new Map<Connection, string | undefined>();
+  /** Where they come from is not proven yet: packets with a forged sender get this far. */
+  readonly #handshaking = new Set<Connection>();
+  readonly #silent = new Map<Connection, string>();
 
   get openingCount(): number {
-    return this.#opening.size;
+    return this.#handshaking.size + this.#silent.size;
   }
 
-  /** A handshake begins. False: there is no place. */
-  enter(connection: Connection): boolean {
-    if (this.#opening.size >= limit("connections_opening_max")) return false;
-    this.#opening.set(connection, undefined);
-    return true;
+  /** A handshake begins. Returns the connection that is to be given up for it. */
+  enter(connection: Connection): Connection | undefined {
+    const [oldest] = this.#handshaking;
+    const isFull = this.#handshaking.size >= limit("connections_handshaking_max");
+    if (isFull && oldest !== undefined) this.#handshaking.delete(oldest);
+    this.#handshaking.add(connection);
+    return isFull ? oldest : undefined;
   }
 
-  /** Its handshake ended and shows where it comes from. False: that address has enough. */
-  locate(connection: Connection, address: string): boolean {
-    const ofAddress = [...this.#opening.values()].filter((other) => other === address).length;
-    if (ofAddress >= limit("connections_opening_per_address_max")) return false;
-    this.#opening.set(connection, address);
-    return true;
+  /** The handshake ended, so the address is real. Returns who is to be given up for it. */
+  locate(connection: Connection, address: string): Connection | undefined {
+    this.#handshaking.delete(connection);
+    const all = [...this.#silent.keys()];
+    const ofAddress = all.filter((other) => this.#silent.get(other) === address);
+    let oldest: Connection | undefined;
+    if (ofAddress.length >= limit("connections_silent_per_address_max")) oldest = ofAddress[0];
+    else if (all.length >= limit("connections_silent_max")) oldest = all[0];
+    if (oldest !== undefined) this.#silent.delete(oldest);
+    this.#silent.set(connection, address);
+    return oldest;
   }
 
   /** It said hello or went away. */
   leave(connection: Connection): void {
-    this.#opening.delete(connection);
+    this.#handshaking.delete(connection);
+    this.#silent.delete(connection);
   }
 }

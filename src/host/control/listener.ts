@@ -31,7 +31,7 @@ export interface ControlListenerOptions {
 
 export interface ListenerCounters {
   readonly accepted: number;
-  /** Turned away because too many were opening. */
+  /** Given up before their hello to make place for newer ones. */
   readonly flooded: number;
   /** Ended before a valid hello. */
   readonly rejected: number;
@@ -126,10 +126,7 @@ class Acceptor {
 
   accept(session: QuicSession): void {
     const ended = guard(session);
-    if (!this.#admission.enter(session)) {
-      this.#turnAway(session);
-      return;
-    }
+    this.#giveUp(this.#admission.enter(session));
     void ended.then(() => this.#admission.leave(session));
     let secret: Uint8Array | undefined;
     session.onkeylog = (line) => {
@@ -153,10 +150,7 @@ class Acceptor {
       address: remote.address.replace(/^::ffff:(?=\d+\.)/, ""),
       port: remote.port,
     };
-    if (!this.#admission.locate(session, peer.address)) {
-      this.#turnAway(session);
-      return;
-    }
+    this.#giveUp(this.#admission.locate(session, peer.address));
     const stream = await firstOf(firstStream, ended);
     const secret = exporterSecret();
     if ("kind" in stream || secret === undefined) {
@@ -178,9 +172,10 @@ class Acceptor {
     this.#options.onConnection(connection, hello);
   }
 
-  #turnAway(session: QuicSession): void {
+  #giveUp(session: QuicSession | undefined): void {
+    if (session === undefined) return;
     this.counters.flooded++;
-    destroy(session, "busy", "too many connections are being opened");
+    destroy(session, "busy", "The host is being flooded with connections.");
   }
 }
 
