@@ -7,7 +7,8 @@
 
 /**
  * Says how the installed packages differ from the wanted ones; undefined when they do not.
- * Optional packages may be absent: npm leaves out those of other platforms.
+ * Optional packages may be absent: npm leaves out those of other platforms. More than is wanted
+ * does no harm.
  * @param {Lockfile} wanted package-lock.json
  * @param {Lockfile | undefined} installed node_modules/.package-lock.json, which npm writes last
  * @param {(path: string) => boolean} exists whether a folder such as "node_modules/zod" is there
@@ -27,9 +28,6 @@ export function modulesDifference(wanted, installed, exists) {
       return `${path} is ${found.version}, not ${version}`;
     }
     if (!exists(path)) return `${path} was removed`;
-  }
-  for (const path of Object.keys(have)) {
-    if (!(path in (wanted.packages ?? {}))) return `${path} is not wanted any more`;
   }
   return undefined;
 }

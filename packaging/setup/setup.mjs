@@ -35,9 +35,14 @@ const modulesStep = {
     );
   },
   async mend() {
-    // What the environment leaves out (NODE_ENV=production, omit=optional) is needed here.
-    const words = ["npm", "ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
-    const { took } = await progress.must("npm packages", words, { cwd: root });
+    // Not `npm ci`: npm 11 refuses a lock that lacks optional packages of other platforms, which a
+    // registry need not have. What is in the lock is installed as it says. What the environment
+    // would leave out (NODE_ENV=production, omit=optional, a silent npm run) is needed here.
+    const words = "npm install --no-save --include=dev --include=optional --no-audit --no-fund";
+    const quiet = ["--loglevel=notice", "--no-progress"];
+    const { took } = await progress.must("npm packages", [...words.split(" "), ...quiet], {
+      cwd: root,
+    });
     return `npm packages installed in ${took}`;
   },
 };
