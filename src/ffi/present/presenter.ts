@@ -3,11 +3,11 @@
  * client's pipeline: pictures go into its sink, input comes out of it as events.
  */
 import { ptr } from "bun:ffi";
-import type { PfErrorCode } from "../../base/errors.ts";
 import type { Nanos } from "../../base/units.ts";
 import { knob, presentConfig } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
 import { type FieldValue, writeLayout } from "../../wire/layout.ts";
+import { results } from "../../wire/results.ts";
 import type { EventQueue } from "../core/core.ts";
 import { Counters } from "../counters.ts";
 import { type Address, OutPointer, openLibrary, pointer, readSink, type Sink } from "../library.ts";
@@ -71,7 +71,6 @@ export class NativePresenter implements Presenter {
   constructor(
     library: PresenterLibrary,
     what: string,
-    missing: PfErrorCode,
     options: PresenterOptions,
     config: Record<string, FieldValue>,
   ) {
@@ -84,7 +83,9 @@ export class NativePresenter implements Presenter {
       ...config,
     });
     const out = new OutPointer();
-    check(functions.pf_presenter_open(ptr(bytes), out.argument), missing, what);
+    const result = functions.pf_presenter_open(ptr(bytes), out.argument);
+    const missing = result === results.PF_E_MISSING[0] || result === results.PF_E_UNSUPPORTED[0];
+    check(result, missing ? "PF_DISPLAY_MISSING" : "PF_PRESENT_FAILED", what);
     this.#handle = out.value;
     this.counters = new Counters(
       counterTables.present,

@@ -17,7 +17,7 @@ export class TerminalPresenter extends NativePresenter {
 
   constructor(options: TerminalOptions = {}) {
     const terminal = options.terminal ?? "/dev/tty";
-    super("terminal", "The terminal", "PF_DISPLAY_MISSING", options, { terminal });
+    super("terminal", "The terminal", options, { terminal });
   }
 
   override start(): void {

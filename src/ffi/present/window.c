@@ -20,14 +20,6 @@ pf__phase pf__window_phase(pf_presenter *presenter) {
   return phase;
 }
 
-/* pf__frontend's wake: with its lock held, on any thread, and only while SDL is up. */
-static void push_wake_event(void *context) {
-  pf_presenter *presenter = context;
-  if (atomic_exchange(&presenter->wake_pending, true)) return;
-  SDL_Event event = {.type = presenter->wake_event};
-  if (SDL_PushEvent(&event) != 1) atomic_store(&presenter->wake_pending, false);
-}
-
 static void set_hints(void) {
   SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
   SDL_SetHint(SDL_HINT_APP_NAME, "punktfunk");
@@ -64,9 +56,9 @@ static pf_result open_display(pf_presenter *presenter) {
                    "no display can be opened (%s); choose --present terminal or none",
                    SDL_GetError());
   SDL_StopTextInput(); /* keys are sent as keys; an input method must not eat them */
-  presenter->wake_event = SDL_RegisterEvents(1);
   pf_result result = pf__window_make(presenter);
   if (result == PF_OK) result = pf__window_draw_open(presenter);
+  if (result == PF_OK) result = pf__window_wait_open(presenter);
   return result;
 }
 
@@ -89,7 +81,7 @@ static void *window_thread(void *argument) {
     return NULL;
   }
   pthread_mutex_lock(&presenter->front.lock);
-  presenter->front.wake = push_wake_event;
+  presenter->front.wake = pf__window_wake;
   presenter->front.wake_context = presenter;
   presenter->phase = PF__PHASE_OPEN;
   pthread_cond_broadcast(&presenter->phase_changed);
@@ -106,10 +98,13 @@ static void *window_thread(void *argument) {
 }
 
 static void destroy(pf_presenter *presenter) {
+  bool lost = presenter->lost;
+  pf__window_wait_close(presenter);
   pthread_cond_destroy(&presenter->phase_changed);
   pf__frontend_destroy(&presenter->front);
   free(presenter);
-  atomic_flag_clear(&in_use);
+  /* SDL can't be shut down without the display that it lost: no second window in this process. */
+  if (!lost) atomic_flag_clear(&in_use);
 }
 
 static void wait_while_opening(pf_presenter *presenter) {
@@ -121,7 +116,7 @@ static void wait_while_opening(pf_presenter *presenter) {
 
 PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presenter **out) {
   if (atomic_flag_test_and_set(&in_use))
-    return pf_fail(PF_E_STATE, "this process has an open window already");
+    return pf_fail(PF_E_STATE, "this process has a window already, or lost its display");
   pf_presenter *presenter = calloc(1, sizeof *presenter);
   if (presenter == NULL) {
     atomic_flag_clear(&in_use);
@@ -130,6 +125,7 @@ PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presen
   pf__frontend_init(&presenter->front, config);
   pthread_cond_init(&presenter->phase_changed, NULL);
   presenter->config = *config;
+  presenter->wake_fd = presenter->display_fd = -1;
   presenter->input.enabled = (config->flags & PF_PRESENT_FLAG_NO_INPUT) == 0;
   bool grab = (config->flags & PF_PRESENT_FLAG_GRAB) != 0;
   bool fullscreen = (config->flags & PF_PRESENT_FLAG_FULLSCREEN) != 0;

@@ -1,6 +1,6 @@
 /*
  * The window presenter's parts. One thread owns all of SDL's video: it opens the display, handles
- * events and draws. Everyone else leaves a request in the handle and wakes it by an SDL user event.
+ * events and draws. Everyone else leaves a request in the handle and wakes it by an eventfd.
  *
  *   window.c         the exports and the life of the thread
  *   window_loop.c    what the thread does while it runs
@@ -8,6 +8,7 @@
  *     window_gpu.c     textures of SDL's renderer
  *     window_cpu.c     libyuv straight into the window's shared memory: without a GPU this takes
  *                      a tenth of the time that a software renderer does
+ *   window_wait.c    waits for the display and for other threads; a display that goes away
  *   window_input.c   keyboard and mouse to events
  */
 #ifndef PF_PRESENT_WINDOW_H
@@ -71,8 +72,8 @@ struct pf_presenter {
   pf__phase phase;
   pf_result failure;
   char failure_text[256];
-  Uint32 wake_event;
-  atomic_bool wake_pending;
+  int wake_fd, display_fd; /* display_fd -1: the video driver has none */
+  bool lost;               /* the display went away and took the thread with it */
   atomic_int grab_request, fullscreen_request;
   SDL_Window *window;
   bool closed; /* window_closed was posted */
@@ -85,7 +86,7 @@ struct pf_presenter {
 
 /* window.c */
 pf__phase pf__window_phase(pf_presenter *presenter);
-/* A hidden window, for OpenGL or not. */
+/* A hidden window. */
 pf_result pf__window_make(pf_presenter *presenter);
 
 /* window_loop.c: shows the window and works until the phase is no longer running. */
@@ -93,6 +94,14 @@ void pf__window_run(pf_presenter *presenter);
 void pf__window_set_fullscreen(pf_presenter *presenter, bool fullscreen);
 bool pf__window_is_fullscreen(pf_presenter *presenter);
 void pf__window_post_closed(pf_presenter *presenter);
+
+/* window_wait.c */
+pf_result pf__window_wait_open(pf_presenter *presenter);
+void pf__window_wait_close(pf_presenter *presenter);
+/* Returns when there is something to look at: an event, a wake-up, or a little time has passed. */
+void pf__window_wait(pf_presenter *presenter);
+/* Ends a wait; any thread. `context` is the presenter. */
+void pf__window_wake(void *context);
 
 /* window_draw.c */
 pf_result pf__window_draw_open(pf_presenter *presenter);

@@ -28,7 +28,7 @@ const flag = { fullscreen: 1, grab: 2, noInput: 4 } as const;
  */
 export class WindowPresenter extends NativePresenter {
   constructor(options: WindowOptions) {
-    super("window", "The window", "PF_DISPLAY_MISSING", options, {
+    super("window", "The window", options, {
       title: options.title.slice(0, titleUnitsMax),
       font: options.font ?? "",
       width: options.width,

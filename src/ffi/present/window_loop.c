@@ -1,6 +1,5 @@
 #include "window.h"
 
-#define WAKE_CHECK_MS 1000 /* every change wakes the thread; this only bounds a lost wake-up */
 #define EVENTS_PER_TURN 256 /* a flood of input must not keep pictures waiting */
 
 void pf__window_set_fullscreen(pf_presenter *presenter, bool fullscreen) {
@@ -44,10 +43,6 @@ static void handle_window(pf_presenter *presenter, uint8_t what) {
 }
 
 static void handle_event(pf_presenter *presenter, const SDL_Event *event) {
-  if (event->type == presenter->wake_event) {
-    atomic_store(&presenter->wake_pending, false);
-    return;
-  }
   switch (event->type) {
     case SDL_QUIT: /* the last window was closed, or the compositor is gone */
       pf__window_post_closed(presenter);
@@ -64,6 +59,16 @@ static void handle_event(pf_presenter *presenter, const SDL_Event *event) {
       break;
   }
   pf__window_input_handle(presenter, event);
+}
+
+static int handle_events(pf_presenter *presenter) {
+  SDL_Event event;
+  int count = 0;
+  while (count < EVENTS_PER_TURN && SDL_PollEvent(&event)) {
+    handle_event(presenter, &event);
+    count++;
+  }
+  return count;
 }
 
 static void apply_requests(pf_presenter *presenter) {
@@ -109,11 +114,10 @@ void pf__window_run(pf_presenter *presenter) {
   pf__frontend_accept(&presenter->front, true);
   pf_events_post(presenter->front.events, PF_EVENT_STARTED, presenter->front.stage, 0, 0, text);
   while (pf__window_phase(presenter) == PF__PHASE_RUNNING) {
-    SDL_Event event;
-    int left = EVENTS_PER_TURN;
-    if (SDL_WaitEventTimeout(&event, WAKE_CHECK_MS)) {
-      do handle_event(presenter, &event);
-      while (--left > 0 && SDL_PollEvent(&event));
+    /* Drawing may have read events that no descriptor tells of: wait only when there are none. */
+    if (handle_events(presenter) == 0) {
+      pf__window_wait(presenter);
+      handle_events(presenter);
     }
     apply_requests(presenter);
     pf__window_input_flush(presenter);
