@@ -31,7 +31,7 @@ export function importsOf(source: string): string[] {
     .replace(/^(\s*(?:import|export)\s*\{[^}]*\}\s*from\b)/gm, (braces) =>
       braces.replace(/([{,]\s*)type\s+/g, "$1"),
     );
-  const typeOrWorker = /\bimport\("([^"]+)"\)|\bnew URL\("([^"]+\.ts)", import\.meta\.url\)/g;
+  const typeOrWorker = /\bimport\("([^"]+)"\)|\bnew Worker\(\s*new URL\("([^"]+)"/g;
   return [
     ...new Set([
       ...transpiler.scanImports(withTypes).map((found) => found.path),

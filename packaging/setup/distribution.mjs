@@ -84,18 +84,46 @@ export function packageNames(groups, manager) {
   return [...new Set(groups.flatMap((group) => group[manager]))];
 }
 
-/** The arguments of dpkg-query whose output `installedOnDebian` reads. */
-export const dpkgQuery = [
-  "-W",
-  "-f",
-  "${db:Status-Status}\\t${Package}\\t${Version}\\t${Provides}\\n",
-];
+const dpkgFormat = "${db:Status-Status}\\t${Package}\\t${Version}\\t${Provides}\\n";
+
+/**
+ * The quick command whose output `missingOf` reads.
+ * @param {Manager} manager
+ * @param {string[]} names
+ */
+export function installedQuery(manager, names) {
+  switch (manager) {
+    case "apt": // All that is installed, so that what a package provides counts as well.
+      return ["dpkg-query", "-W", `-f=${dpkgFormat}`];
+    case "dnf":
+      return ["rpm", "-q", "--whatprovides", ...names];
+    case "pacman":
+      return ["pacman", "-T", ...names];
+  }
+}
+
+/**
+ * Which names are not installed, by the output of `installedQuery` in the C locale.
+ * @param {Manager} manager
+ * @param {string[]} names
+ * @param {string} output
+ */
+export function missingOf(manager, names, output) {
+  switch (manager) {
+    case "apt":
+      return missingOnDebian(names, installedOnDebian(output));
+    case "dnf":
+      return missingOnFedora(output);
+    case "pacman": // It prints the names that nothing installed satisfies.
+      return output.split("\n").filter((line) => names.includes(line));
+  }
+}
 
 /**
  * Name to version of what is installed; a package that is only provided has the version "".
  * @param {string} listing what dpkg-query prints
  */
-export function installedOnDebian(listing) {
+function installedOnDebian(listing) {
   /** @type {Map<string, string>} */
   const installed = new Map();
   for (const line of listing.split("\n")) {
@@ -116,7 +144,7 @@ export function installedOnDebian(listing) {
  * @param {string[]} names
  * @param {Map<string, string>} installed
  */
-export function missingOnDebian(names, installed) {
+function missingOnDebian(names, installed) {
   const clang = majorVersion(installed.get("clang") ?? "");
   return names
     .map((name) => (clang === undefined ? name : name.replace("{clang}", clang)))
@@ -144,9 +172,9 @@ export function majorVersion(version) {
 
 /**
  * Which names rpm does not have.
- * @param {string} output of `rpm -q --whatprovides NAME…` in the C locale
+ * @param {string} output
  */
-export function missingOnFedora(output) {
+function missingOnFedora(output) {
   const absent = /^(?:no package provides |error: file )(.+?)(?:: No such file or directory)?$/gm;
   return [...output.matchAll(absent)].map((match) => match[1] ?? "");
 }

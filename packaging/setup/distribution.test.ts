@@ -4,10 +4,8 @@ import {
   type Group,
   identify,
   installCommands,
-  installedOnDebian,
   instructions,
-  missingOnDebian,
-  missingOnFedora,
+  missingOf,
   packageNames,
   select,
   shellLine,
@@ -83,18 +81,14 @@ describe("on Debian", () => {
     "not-installed\tfoot\t\t",
     "",
   ].join("\n");
-  const installed = installedOnDebian(listing);
-
   test("a package counts when it is installed or provided, not when only its settings remain", () => {
     const names = ["make", "pkg-config", "pkgconf-bin", "sway", "foot", "tmux"];
-    expect(missingOnDebian(names, installed)).toEqual(["sway", "foot", "tmux"]);
+    expect(missingOf("apt", names, listing)).toEqual(["sway", "foot", "tmux"]);
   });
 
   test("clang's runtime is asked for in the version of the installed clang", () => {
-    expect(missingOnDebian(["libclang-rt-{clang}-dev"], installed)).toEqual(["libclang-rt-14-dev"]);
-    expect(missingOnDebian(["libclang-rt-{clang}-dev"], new Map())).toEqual([
-      "libclang-rt-{clang}-dev",
-    ]);
+    expect(missingOf("apt", ["libclang-rt-{clang}-dev"], listing)).toEqual(["libclang-rt-14-dev"]);
+    expect(missingOf("apt", ["libclang-rt-{clang}-dev"], "")).toEqual(["libclang-rt-{clang}-dev"]);
     expect(fillIn(["make", "libclang-rt-{clang}-dev"], "19")).toEqual([
       "make",
       "libclang-rt-19-dev",
@@ -111,7 +105,13 @@ test("on Fedora, missing are the packages, capabilities and files that rpm does 
     "error: file /usr/bin/ffmpeg: No such file or directory",
     "",
   ].join("\n");
-  expect(missingOnFedora(output)).toEqual(["sway", "pkgconfig(sdl2)", "/usr/bin/ffmpeg"]);
+  const names = ["make", "sway", "pkgconfig(sdl2)", "/usr/bin/ffmpeg"];
+  expect(missingOf("dnf", names, output)).toEqual(names.slice(1));
+});
+
+test("on Arch, missing are the names that pacman prints", () => {
+  expect(missingOf("pacman", ["make", "sway", "foot"], "sway\nfoot\n")).toEqual(["sway", "foot"]);
+  expect(missingOf("pacman", ["make"], "")).toEqual([]);
 });
 
 test("a command to type quotes what a shell would misread", () => {

@@ -2,14 +2,12 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import {
-  dpkgQuery,
   fillIn,
   installCommands,
-  installedOnDebian,
+  installedQuery,
   instructions,
   majorVersion,
-  missingOnDebian,
-  missingOnFedora,
+  missingOf,
   packageNames,
 } from "./distribution.mjs";
 import { ask, SetupError } from "./progress.mjs";
@@ -114,18 +112,8 @@ async function install(manager, names, prefix, progress) {
  */
 async function missingPackages(manager, groups) {
   const names = packageNames(groups, manager);
-  switch (manager) {
-    case "apt": {
-      const { output } = await ask(["dpkg-query", ...dpkgQuery]);
-      return missingOnDebian(names, installedOnDebian(output));
-    }
-    case "dnf": {
-      const { output } = await ask(["rpm", "-q", "--whatprovides", ...names]);
-      return missingOnFedora(output);
-    }
-    case "pacman": // Prints the names that nothing installed satisfies.
-      return (await ask(["pacman", "-T", ...names])).output.split("\n").filter(Boolean);
-  }
+  const { status, output } = await ask(installedQuery(manager, names));
+  return status === -1 ? names : missingOf(manager, names, output);
 }
 
 /**

@@ -143,7 +143,7 @@ export class Progress {
 }
 
 /**
- * Runs a quick command without a trace; the status is 127 when there is no such program.
+ * Runs a quick command without a trace; the status is -1 when there is no such program.
  * @param {string[]} words
  * @param {{ cwd?: string }} [options]
  * @returns {Promise<{ status: number, output: string }>}
@@ -162,7 +162,7 @@ export function ask(words, { cwd } = {}) {
         output += text;
       });
     }
-    child.on("error", () => resolve({ status: 127, output: "" }));
+    child.on("error", () => resolve({ status: -1, output: "" }));
     child.on("close", (code) => resolve({ status: code ?? 1, output }));
   });
 }
