@@ -6,6 +6,7 @@
  * Nothing that the peer sends makes it throw: a broken rule ends the connection with a reason.
  */
 import { PfError } from "../base/errors.ts";
+import type { Secret } from "../base/secret.ts";
 import {
   type Checked,
   type Message,
@@ -39,7 +40,7 @@ export interface ConnectionParts {
   readonly peer: PeerAddress;
   /** SHA-256 of the host's certificate as the client saw it; null on the host. */
   readonly peerFingerprint: string | null;
-  readonly exporterSecret: Uint8Array;
+  readonly exporterSecret: Secret<Uint8Array>;
 }
 
 type Waiter = {
@@ -83,9 +84,10 @@ export class ControlConnection {
     this.peerFingerprint = parts.peerFingerprint;
     this.#session = parts.session;
     this.#ended = parts.ended;
-    const secret = parts.exporterSecret;
-    this.exporter = (label, context, bytes) =>
-      exportKeyingMaterial({ secret, label, context, bytes });
+    this.exporter = (label, context, bytes) => {
+      const secret = parts.exporterSecret.reveal();
+      return exportKeyingMaterial({ secret, label, context, bytes });
+    };
     const { promise, resolve } = Promise.withResolvers<CloseReason>();
     this.closed = promise;
     this.#settle = resolve;

@@ -47,7 +47,9 @@ test("another session has other keys", () => {
 test("only an exporter secret is taken from the key log", () => {
   const secret = vectors[0]?.secret as string;
   const random = "00".repeat(32);
-  expect(hex(exporterSecretOf(`EXPORTER_SECRET ${random} ${secret}\n`) as Uint8Array)).toBe(secret);
+  const taken = exporterSecretOf(`EXPORTER_SECRET ${random} ${secret}\n`);
+  expect(hex(taken?.reveal() as Uint8Array)).toBe(secret);
+  expect(JSON.stringify({ taken }) + Bun.inspect(taken) + String(taken)).not.toContain(secret);
   expect(exporterSecretOf(`CLIENT_TRAFFIC_SECRET_0 ${random} ${secret}`)).toBeUndefined();
   expect(exporterSecretOf(`EXPORTER_SECRET ${random} ${secret.slice(2)}`)).toBeUndefined();
   expect(exporterSecretOf(`EXPORTER_SECRET ${random}`)).toBeUndefined();

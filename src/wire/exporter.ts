@@ -5,6 +5,7 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import { assert } from "../base/errors.ts";
+import { Secret } from "../base/secret.ts";
 import { sealKeyBytes, sealSaltBytes } from "./media.ts";
 
 /** The exporter's labels; each use has one of its own. */
@@ -17,11 +18,11 @@ export const exporterLabels = {
 export const channelBindingBytes = 32;
 
 /** The secret of a key log line, or undefined for any other line, which must not be kept. */
-export function exporterSecretOf(keylogLine: string): Uint8Array | undefined {
+export function exporterSecretOf(keylogLine: string): Secret<Uint8Array> | undefined {
   const [label, , secret] = keylogLine.trim().split(" ");
   if (label !== "EXPORTER_SECRET" || secret === undefined) return undefined;
   if (!/^([0-9a-f]{64}|[0-9a-f]{96})$/i.test(secret)) return undefined;
-  return Uint8Array.from(Buffer.from(secret, "hex"));
+  return new Secret(Uint8Array.from(Buffer.from(secret, "hex")));
 }
 
 export interface ExportOptions {

@@ -2,6 +2,7 @@
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import { PfError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
 import {
   closeEndpoint,
   guard,
@@ -33,7 +34,7 @@ export interface Dialed {
   readonly port: number;
   /** Of the certificate whose key signed this handshake. */
   readonly fingerprint: string;
-  readonly exporterSecret: Uint8Array;
+  readonly exporterSecret: Secret<Uint8Array>;
   abandon(reason: Reason): Promise<void>;
 }
 
@@ -44,7 +45,7 @@ export async function dial(options: DialOptions): Promise<Dialed> {
   const literal = isIPv6(address) ? `[${address}]` : address;
   const endpoint = new QuicEndpoint({ address: isIPv6(address) ? "[::]:0" : "0.0.0.0:0" });
   endpoint.closed.catch(() => {});
-  let secret: Uint8Array | undefined;
+  let secret: Secret<Uint8Array> | undefined;
   const session = await connect(`${literal}:${port}`, {
     endpoint,
     alpn,

@@ -1,6 +1,7 @@
 /** The host's QUIC socket: accepts connections and hands on those that have said hello. */
 import type { KeyObject } from "node:crypto";
 import { PfError, toPfError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
 import { ControlConnection, type PeerAddress } from "../../transport/connection.ts";
 import {
   closeEndpoint,
@@ -128,7 +129,7 @@ class Acceptor {
     const ended = guard(session);
     this.#giveUp(this.#admission.enter(session));
     void ended.then(() => this.#admission.leave(session));
-    let secret: Uint8Array | undefined;
+    let secret: Secret<Uint8Array> | undefined;
     session.onkeylog = (line) => {
       secret ??= exporterSecretOf(line);
     };
@@ -143,7 +144,7 @@ class Acceptor {
     session: QuicSession,
     ended: Promise<SessionEnd>,
     firstStream: Promise<QuicStream>,
-    exporterSecret: () => Uint8Array | undefined,
+    exporterSecret: () => Secret<Uint8Array> | undefined,
   ): Promise<void> {
     const { remote } = await session.opened;
     const peer: PeerAddress = {
