@@ -6,6 +6,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { SetupError } from "./progress.mjs";
 
 const patienceMs = 500;
 
@@ -35,7 +36,7 @@ export function lock(path, onWait) {
     });
     holder.once("exit", (code) => {
       clearTimeout(waiting);
-      reject(new Error(`flock ${path} ended with status ${code}.`));
+      reject(new SetupError(`The lock ${path} can't be had (flock ended with status ${code}).`));
     });
   });
 }

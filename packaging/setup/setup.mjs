@@ -98,10 +98,29 @@ async function main(args) {
     await setUp(args.includes("--tests"));
     return 0;
   } catch (error) {
-    if (!(error instanceof SetupError || error instanceof Interrupted)) throw error;
-    progress.say(error.message);
-    return error instanceof Interrupted ? error.status : 1;
+    if (error instanceof Interrupted) {
+      progress.say(error.message);
+      return error.status;
+    }
+    progress.say(sentence(error));
+    return 1;
   }
+}
+
+/**
+ * An expected failure in words; others are thrown on.
+ * @param {unknown} error
+ */
+function sentence(error) {
+  if (error instanceof SetupError) return error.message;
+  if (
+    error instanceof Error &&
+    "code" in error &&
+    /^E(ACCES|PERM|ROFS|NOSPC)$/.test(`${error.code}`)
+  ) {
+    return `${error.message}\nSet-up writes into ${root}: it needs to be yours, and to have room.`;
+  }
+  throw error;
 }
 
 /** @param {boolean} tests */
