@@ -28,8 +28,9 @@ static void set_hints(void) {
   SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
   SDL_SetHint(SDL_HINT_MOUSE_RELATIVE_SCALING, "0");
   SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
-  /* By SDL's own order a Wayland session would go through Xwayland, a copy and a wait more. */
-  if (getenv("WAYLAND_DISPLAY") != NULL) SDL_SetHint(SDL_HINT_VIDEODRIVER, "wayland,x11");
+  /* By SDL's own order a Wayland session would go through Xwayland, a copy and a wait more, and a
+   * machine without a display would get a window that nobody can see. SDL_VIDEODRIVER overrides. */
+  SDL_SetHint(SDL_HINT_VIDEODRIVER, getenv("WAYLAND_DISPLAY") != NULL ? "wayland,x11" : "x11");
 }
 
 pf_result pf__window_make(pf_presenter *presenter) {
