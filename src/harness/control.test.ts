@@ -263,6 +263,14 @@ test("a closed port is named at once, a silent one after the time-out", async ()
 
 test("a name that nobody has is unknown, not unreachable", async () => {
   expect((await errorOf(reach(9777, "no-such-host.invalid"))).code).toBe("PF_HOST_UNKNOWN");
+  expect((await errorOf(reach(9777, ""))).code).toBe("PF_HOST_UNKNOWN");
+});
+
+test("a port that can't be and an address that QUIC can't name are refused at once", async () => {
+  for (const port of [0, -1, 70_000, 1.5]) {
+    expect((await errorOf(reach(port))).code).toBe("PF_USAGE");
+  }
+  expect((await errorOf(reach(9777, "fe80::1%eth0"))).code).toBe("PF_HOST_UNREACHABLE");
 });
 
 test("a host with a wrong fingerprint is left before anything is sent to it", async () => {

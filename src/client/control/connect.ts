@@ -21,10 +21,14 @@ const staggerMs = 250;
 
 /**
  * Connects and lets `verify` decide before anything is sent. The caller says hello next. Throws
- * PF_HOST_UNKNOWN, PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION, or what `verify` throws.
+ * PF_USAGE, PF_HOST_UNKNOWN, PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION, PF_HOST_BUSY, or what
+ * `verify` throws.
  */
 export async function connectControl(options: ConnectOptions): Promise<ControlConnection> {
   const { host, port, timeoutMs = limit("connect_timeout_ms"), verify } = options;
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new PfError("PF_USAGE", `${port} is not a port: ports go from 1 to 65535.`);
+  }
   const target = { host, port, timeoutMs };
   const dialed = await dialFirst(await resolve(host), target);
   const fingerprint = dialed.fingerprint;
@@ -81,9 +85,14 @@ async function connectionOf(dialed: Dialed): Promise<ControlConnection> {
 /** All addresses of a host. */
 async function resolve(host: string): Promise<string[]> {
   const literal = host.replace(/^\[(.*)\]$/, "$1");
+  if (literal.includes("%")) {
+    throw new PfError("PF_HOST_UNREACHABLE", `${host} names a network interface.`, {
+      hint: "QUIC is not spoken to link-local addresses here: give another address of the host.",
+    });
+  }
   if (isIP(literal) !== 0) return [literal];
   try {
-    const found = await lookup(host, { all: true });
+    const found = host === "" ? [] : await lookup(host, { all: true });
     if (found.length > 0) return found.map(({ address }) => address);
   } catch {
     // Said below.

@@ -46,7 +46,7 @@ export async function dial(options: DialOptions): Promise<Dialed> {
   const endpoint = new QuicEndpoint({ address: isIPv6(address) ? "[::]:0" : "0.0.0.0:0" });
   endpoint.closed.catch(() => {});
   let secret: Secret<Uint8Array> | undefined;
-  const session = await connect(`${literal}:${port}`, {
+  const connecting = connect(`${literal}:${port}`, {
     endpoint,
     alpn,
     servername: "punktfunk",
@@ -57,6 +57,10 @@ export async function dial(options: DialOptions): Promise<Dialed> {
     },
     handshakeTimeout: timeoutMs,
     transportParams,
+  });
+  const session = await connecting.catch(async (thrown: unknown) => {
+    await closeEndpoint(endpoint);
+    throw dialError(options, thrown);
   });
   const ended = guard(session);
   const closed = ended.then(() => closeEndpoint(endpoint));
@@ -110,9 +114,15 @@ function dialError(options: DialOptions, thrown: unknown): PfError {
   return unreachable(options, why, thrown);
 }
 
+const refusals: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENETUNREACH: "this machine has no route to that network",
+  EHOSTUNREACH: "no machine has that address",
+};
+
 /**
- * Rejects as soon as the host's system says that nobody listens on this port, which QUIC does not
- * look at. A host that listens drops the two stray bytes.
+ * Rejects as soon as the host's system or the network says that nobody listens there, which QUIC
+ * does not look at. A host that listens drops the two stray bytes.
  */
 function refusal(options: DialOptions, session: QuicSession): Promise<never> {
   const { address, port } = options;
@@ -126,10 +136,16 @@ function refusal(options: DialOptions, session: QuicSession): Promise<never> {
     }
   };
   socket.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "ECONNREFUSED") reject(unreachable(options, "nothing listens there"));
+    const why = refusals[error.code ?? ""];
+    if (why !== undefined) reject(unreachable(options, why));
     close();
   });
-  socket.connect(port, address, () => socket.send(new Uint8Array(2), () => {}));
+  // It gets an error where the address has no route, which its type in Node does not say.
+  const connected = (error?: Error | null) => {
+    if (error) socket.emit("error", error);
+    else socket.send(new Uint8Array(2), () => {});
+  };
+  socket.connect(port, address, connected);
   session.opened.then(close, close);
   return promise;
 }
