@@ -23,7 +23,7 @@ test("unfinished work and one machine's paths are found, with the line", () => {
   expect(found[1]).toStartWith("src/a.ts:3: a path of one person's machine");
 });
 
-test("words that merely contain such a mark, and addresses on the web, are fine", () => {
-  const text = "hackney shack\nhttps://example.org/home/page/\nsrc/work/a.ts\n";
+test("words that merely contain such a mark, web addresses and made-up homes are fine", () => {
+  const text = "hackney shack\n/home/x/.config\nhttps://example.org/home/page/\nsrc/work/a.ts\n";
   expect(proseViolations("src/a.ts", text)).toEqual([]);
 });
