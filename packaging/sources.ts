@@ -24,7 +24,7 @@ export function formViolations(path: string, text: string): string[] {
 /** What has no place in a finished program's text (bracketed, lest it find itself), and why. */
 const unwanted: readonly (readonly [RegExp, string])[] = [
   [/\b(?:TO[D]O|FIX[M]E|X[X]X|HAC[K])\b/, "unfinished work is finished or left out"],
-  [/(?<![\w.~-])\/(?:work|home\/\w+|Users\/\w+)\//, "a path of one person's machine"],
+  [/(?<![\w.~-])\/(?:work|home\/\w{2,}|Users\/\w{2,})\//, "a path of one person's machine"],
   [
     /\b(?:written|generated|authored|assisted) (?:by|with) (?:an? )?(?:AI|LLM|chat|model|agent)/i,
     "text tells what the program does, not who or what typed it",
