@@ -67,6 +67,7 @@ static void svt_options(const pf_encode_config *config, AVCodecContext *context,
   /* It has no silent mode but this; an operator's own setting stays. */
   setenv("SVT_LOG", "0", 0);
   context->gop_size = -1;
+  context->rc_max_rate = context->rc_min_rate = 0; /* its CBR refuses a maximum */
   set(options, "preset", "12");
   set_format(options, "svtav1-params", "pred-struct=1:rc=2:scd=0:lookahead=0:keyint=-1:lp=%d",
              pf_encoder_threads(config));

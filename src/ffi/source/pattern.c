@@ -123,12 +123,12 @@ static void draw_waves(const pf_pattern *pattern, uint64_t number, uint8_t *pixe
 
 static void draw_noise(const pf_pattern *pattern, uint64_t number, uint8_t *pixels,
                        uint32_t stride) {
-  uint32_t width = pattern->width / 8, height = pattern->height / 8;
-  uint32_t left = pattern->width / 8, top = pattern->height - 2 * height;
+  uint32_t width = pattern->width / 4, height = pattern->height / 4;
+  uint32_t left = pattern->width / 8, top = pattern->height - height;
   for (uint32_t y = 0; y < height; y++) {
     uint32_t *row = (uint32_t *)(void *)(pixels + (size_t)(top + y) * stride) + left;
     uint32_t seed = hash((uint32_t)number * 65536 + y);
-    for (uint32_t x = 0; x < width; x++) row[x] = grey(112 + (hash(seed + x) >> 27));
+    for (uint32_t x = 0; x < width; x++) row[x] = grey(96 + (hash(seed + x) >> 26));
   }
 }
 
