@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PfError } from "../base/errors.ts";
 import { SeededRandom } from "../base/random.ts";
-import { connectControl } from "../client/control/connect.ts";
+import { connectControl, dialFirst } from "../client/control/connect.ts";
 import { type DeviceKey, loadDeviceKey } from "../client/trust/device.ts";
 import { judgeHost } from "../client/trust/known-hosts.ts";
 import { ControlListener } from "../host/control/listener.ts";
@@ -259,6 +259,20 @@ test("a closed port is named at once, a silent one after the time-out", async ()
   expect(closed.code).toBe("PF_HOST_UNREACHABLE");
   expect(closed.message).toContain("nothing listens");
   expect(performance.now() - startedMs).toBeLessThan(1000);
+});
+
+test("an address that is silent does not hold up the next one of the same host", async () => {
+  await using host = await Host.open();
+  // Nothing is sent to the broadcast address: the system wants to be asked for that.
+  const silent = "255.255.255.255";
+  const target = { host: "test", port: host.port, timeoutMs: 2000 };
+  const startedMs = performance.now();
+  const dialed = await dialFirst([silent, "127.0.0.1"], target);
+  expect(dialed.fingerprint).toBe(identity.fingerprint);
+  expect(performance.now() - startedMs).toBeLessThan(1000);
+  await dialed.abandon("done");
+  const error = await errorOf(dialFirst([silent, "127.0.0.1"], { ...target, port: 9 }));
+  expect(error.code).toBe("PF_HOST_UNREACHABLE");
 });
 
 test("a name that nobody has is unknown, not unreachable", async () => {

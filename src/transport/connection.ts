@@ -5,8 +5,9 @@
  *
  * Nothing that the peer sends makes it throw: a broken rule ends the connection with a reason.
  */
-import { PfError } from "../base/errors.ts";
+import { assert, PfError } from "../base/errors.ts";
 import type { Secret } from "../base/secret.ts";
+import { settledWithin } from "../base/time.ts";
 import {
   type Checked,
   type Message,
@@ -136,6 +137,7 @@ export class ControlConnection {
     types: readonly Type[],
     timeoutMs: number,
   ): Promise<MessageOf<Type>> {
+    assert(this.#waiter === undefined, "one receive at a time");
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     this.#waiter = { types, resolve, reject };
     const timer = setTimeout(() => {
@@ -193,7 +195,7 @@ export class ControlConnection {
     this.#closing = close;
     this.#inbox = [];
     this.#outbox.push(encodeMessage({ type: "bye", reason, message }));
-    await Promise.race([this.#ended, Bun.sleep(limit("close_timeout_ms"))]);
+    await settledWithin(this.#ended, limit("close_timeout_ms"));
     this.#closeSession(reason, message);
     this.#finish(close);
   }
@@ -258,7 +260,7 @@ export class ControlConnection {
           for (const item of this.#decoder.push(piece)) this.#take(item);
         }
       }
-      await Promise.race([this.#ended, Bun.sleep(limit("close_timeout_ms"))]);
+      await settledWithin(this.#ended, limit("close_timeout_ms"));
       this.#violation("the control stream was ended");
     } catch {
       // The stream ends with its session, and the session says why.

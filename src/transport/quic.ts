@@ -8,6 +8,7 @@
  * - Sessions share endpoints unless told otherwise; here each connect has a socket of its own.
  */
 import type { QuicEndpoint, QuicSession } from "node:quic";
+import { settledWithin } from "../base/time.ts";
 import { limit } from "../wire/limits.ts";
 
 export type { QuicEndpoint, QuicSession, QuicStream } from "node:quic";
@@ -86,7 +87,6 @@ export function sessionEnd(thrown: unknown): SessionEnd {
 
 /** Closes a socket of QUIC in bounded time. */
 export async function closeEndpoint(endpoint: QuicEndpoint): Promise<void> {
-  const closed = endpoint.close().catch(() => {});
-  await Promise.race([closed, Bun.sleep(limit("close_timeout_ms"))]);
+  await settledWithin(endpoint.close(), limit("close_timeout_ms"));
   if (!endpoint.destroyed) endpoint.destroy();
 }

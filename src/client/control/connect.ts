@@ -2,6 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { PfError } from "../../base/errors.ts";
+import { settledWithin } from "../../base/time.ts";
 import { ControlConnection } from "../../transport/connection.ts";
 import { limit } from "../../wire/limits.ts";
 import { type Dialed, dial } from "./dial.ts";
@@ -44,7 +45,8 @@ export async function connectControl(options: ConnectOptions): Promise<ControlCo
   return connectionOf(await redial(dialed, target));
 }
 
-interface Target {
+export interface Target {
+  /** As the person named it. */
   readonly host: string;
   readonly port: number;
   readonly timeoutMs: number;
@@ -102,29 +104,36 @@ async function resolve(host: string): Promise<string[]> {
   });
 }
 
-/** Tries the addresses staggered; the first that answers wins, the others are given up. */
-async function dialFirst(addresses: readonly string[], target: Target): Promise<Dialed> {
-  const won = Promise.withResolvers<void>();
-  let isWon = false;
-  const attempts = addresses.map(async (address, index) => {
-    if (index > 0) await Promise.race([won.promise, Bun.sleep(index * staggerMs)]);
-    if (isWon) throw new Error("another address answered first");
-    const dialed = await dial({ ...target, address });
-    if (isWon) {
-      await dialed.abandon("done");
-      throw new Error("another address answered first");
-    }
-    isWon = true;
-    won.resolve();
-    return dialed;
-  });
-  try {
-    return await Promise.any(attempts);
-  } catch (thrown) {
-    const errors = (thrown as AggregateError).errors as unknown[];
-    const telling = errors.find(
-      (each) => each instanceof PfError && each.code !== "PF_HOST_UNREACHABLE",
+/**
+ * Tries the addresses in order, the next one when the last has failed or takes long; the first that
+ * answers wins and the others are given up. What a host said tells more than that one was silent.
+ */
+export async function dialFirst(addresses: readonly string[], target: Target): Promise<Dialed> {
+  const attempts: Promise<Dialed>[] = [];
+  let isAnswered = false;
+  for (const address of addresses) {
+    const attempt = dial({ ...target, address });
+    attempts.push(attempt);
+    attempt.then(
+      () => {
+        isAnswered = true;
+      },
+      () => {},
     );
-    throw telling ?? errors[0];
+    await settledWithin(attempt, staggerMs);
+    if (isAnswered) break;
   }
+  try {
+    const first = await Promise.any(attempts);
+    for (const attempt of attempts) void giveUp(attempt, first);
+    return first;
+  } catch (thrown) {
+    const errors = (thrown as AggregateError).errors as PfError[];
+    throw errors.find(({ code }) => code !== "PF_HOST_UNREACHABLE") ?? errors[0];
+  }
+}
+
+async function giveUp(attempt: Promise<Dialed>, winner: Dialed): Promise<void> {
+  const dialed = await attempt.catch(() => winner);
+  if (dialed !== winner) await dialed.abandon("done");
 }
