@@ -77,6 +77,15 @@ export const captureConfig = layout("capture_config", "zwlr_screencopy capture",
   ["cursor", "u32", "1 = the compositor paints the pointer into the picture"],
 ]);
 
+/** What a capture says of the output that it opened. */
+export const captureOutput = layout("capture_output", "the output that is captured", [
+  ["name", "chars", "the compositor's name for it", 64],
+  ["width", "u32", "pixels of its pictures"],
+  ["height", "u32", "pixels of its pictures"],
+  ["refresh_mhz", "u32", "pictures per 1,000 seconds; 0 = not known"],
+  ["reserved", "u32", "0"],
+]);
+
 export const inputConfig = layout("input_config", "virtual keyboard and pointer of a compositor", [
   ["events", "pointer", "event queue, or 0"],
   ["socket", "chars", "absolute path of the Wayland socket", 108],

@@ -1,13 +1,14 @@
 /** Binding of libpf_capture: pictures of a wlroots compositor's output by zwlr_screencopy. */
 import { ptr } from "bun:ffi";
-import type { MilliHz } from "../../base/units.ts";
-import { captureConfig } from "../../wire/abi.ts";
+import { type MilliHz, milliHz } from "../../base/units.ts";
+import { captureConfig, captureOutput } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
-import { writeLayout } from "../../wire/layout.ts";
+import { readField, readText, writeLayout } from "../../wire/layout.ts";
 import type { EventQueue } from "../core/core.ts";
 import { Counters } from "../counters.ts";
 import {
   type Address,
+  noSink,
   OutPointer,
   openLibrary,
   pointer,
@@ -18,6 +19,7 @@ import {
 const symbols = {
   pf_capture_open: { args: ["ptr", "ptr"], returns: "i32" },
   pf_capture_start: { args: ["ptr"], returns: "i32" },
+  pf_capture_describe: { args: ["ptr", "ptr"], returns: "void" },
   pf_capture_stop: { args: ["ptr"], returns: "void" },
   pf_capture_close: { args: ["ptr"], returns: "void" },
   pf_capture_counters_block: { args: ["ptr"], returns: "ptr" },
@@ -39,6 +41,15 @@ export interface CaptureOptions {
   readonly cursor?: boolean;
   readonly events?: EventQueue;
   readonly stage?: number;
+}
+
+/** An output that can be captured. */
+export interface CapturedOutput {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  /** Undefined where the compositor does not tell. */
+  readonly refreshMilliHz: MilliHz | undefined;
 }
 
 /**
@@ -70,6 +81,21 @@ export class CaptureStage {
     this.counters = new Counters(counterTables.capture, counters);
   }
 
+  /** The output that was opened. Before `start`. */
+  describe(): CapturedOutput {
+    const bytes = new Uint8Array(captureOutput.bytes);
+    capture().functions.pf_capture_describe(pointer(this.#address), ptr(bytes));
+    const view = new DataView(bytes.buffer);
+    const number = (name: string) => Number(readField(view, captureOutput, name));
+    const refresh = number("refresh_mhz");
+    return {
+      name: readText(bytes, captureOutput, "name"),
+      width: number("width"),
+      height: number("height"),
+      refreshMilliHz: refresh === 0 ? undefined : milliHz(refresh),
+    };
+  }
+
   start(): void {
     const { functions, check } = capture();
     const started = functions.pf_capture_start(pointer(this.#address));
@@ -85,5 +111,20 @@ export class CaptureStage {
   close(): void {
     capture().functions.pf_capture_close(pointer(this.#address));
     this.#address = 0;
+  }
+}
+
+/** Whether an output can be captured, and which; throws as CaptureStage does. */
+export function probeOutput(socketPath: string, outputName = ""): CapturedOutput {
+  const stage = new CaptureStage({
+    sink: noSink,
+    socketPath,
+    outputName,
+    refreshMilliHz: milliHz(60_000),
+  });
+  try {
+    return stage.describe();
+  } finally {
+    stage.close();
   }
 }

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2378687807u
+#define PF_ABI_HASH 302385836u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -235,6 +235,22 @@ _Static_assert(offsetof(pf_capture_config, output) == 132, "output");
 _Static_assert(offsetof(pf_capture_config, stage) == 196, "stage");
 _Static_assert(offsetof(pf_capture_config, refresh_mhz) == 200, "refresh_mhz");
 _Static_assert(offsetof(pf_capture_config, cursor) == 204, "cursor");
+
+/* the output that is captured */
+typedef struct pf_capture_output {
+  char name[64]; /* the compositor's name for it */
+  uint32_t width; /* pixels of its pictures */
+  uint32_t height; /* pixels of its pictures */
+  uint32_t refresh_mhz; /* pictures per 1,000 seconds; 0 = not known */
+  uint32_t reserved; /* 0 */
+} pf_capture_output;
+#define PF_CAPTURE_OUTPUT_BYTES 80
+_Static_assert(sizeof(pf_capture_output) == 80, "pf_capture_output");
+_Static_assert(offsetof(pf_capture_output, name) == 0, "name");
+_Static_assert(offsetof(pf_capture_output, width) == 64, "width");
+_Static_assert(offsetof(pf_capture_output, height) == 68, "height");
+_Static_assert(offsetof(pf_capture_output, refresh_mhz) == 72, "refresh_mhz");
+_Static_assert(offsetof(pf_capture_output, reserved) == 76, "reserved");
 
 /* one patch of the test card */
 typedef struct pf_card_patch {
