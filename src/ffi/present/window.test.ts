@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { PfError } from "../../base/errors.ts";
 import { EventQueue } from "../core/core.ts";
 import {
@@ -65,30 +65,49 @@ async function show(
   await until(() => window.counters.get("frames_presented") > before, "the picture");
 }
 
-test("each pixel format has the colours of BT.709 at its place", async () => {
-  const { window, cards } = await open();
-  for (const format of ["i420", "nv12", "bgrx", "rgbx"] satisfies PixelFormatName[]) {
-    await show(window, cards, { format, ...screen });
-    const shot = await display.screenshot();
-    expect([format, shot.cardError(whole) <= colourTolerance]).toEqual([format, true]);
-  }
+/** The two ways to draw: by shared memory, which X11 without a GPU gets, and by SDL's renderer. */
+const waysToDraw = [
+  ["shared memory", undefined],
+  ["software", "software"],
+] as const;
+
+describe.each(waysToDraw)("drawn by %s", (name, renderer) => {
+  beforeAll(() => setNativeEnvironment("SDL_RENDER_DRIVER", renderer));
+  afterAll(() => setNativeEnvironment("SDL_RENDER_DRIVER", undefined));
+
+  test("each pixel format has the colours of BT.709 at its place", async () => {
+    const { window, cards, log } = await open();
+    expect(log.of("started")[0]?.text).toBe(`x11, ${name}`);
+    for (const format of ["i420", "nv12", "bgrx", "rgbx"] satisfies PixelFormatName[]) {
+      await show(window, cards, { format, ...screen });
+      const shot = await display.screenshot();
+      expect([format, shot.cardError(whole) <= colourTolerance]).toEqual([format, true]);
+    }
+  });
+
+  test("a picture of another shape is letterboxed, and of another size scaled", letterboxes);
+  test("the overlay is drawn over the picture while it is visible", drawsOverlay);
 });
 
-test("a picture of another shape is letterboxed, and of another size scaled", async () => {
+async function letterboxes(): Promise<void> {
   const { window, cards } = await open();
   await show(window, cards, { width: 640, height: 480 });
   let shot = await display.screenshot();
-  expect(shot.cardError({ x: 160, y: 0, width: 960, height: 720 })).toBeLessThanOrEqual(3);
+  expect(shot.cardError({ x: 160, y: 0, width: 960, height: 720 })).toBeLessThanOrEqual(
+    colourTolerance,
+  );
   expect(shot.pixel(80, 360)).toEqual([0, 0, 0]);
   expect(shot.pixel(1200, 360)).toEqual([0, 0, 0]);
   await show(window, cards, { format: "nv12", width: 1920, height: 800 });
   shot = await display.screenshot();
-  expect(shot.cardError({ x: 0, y: 94, width: 1280, height: 533 })).toBeLessThanOrEqual(3);
+  expect(shot.cardError({ x: 0, y: 94, width: 1280, height: 533 })).toBeLessThanOrEqual(
+    colourTolerance,
+  );
   expect(shot.pixel(640, 40)).toEqual([0, 0, 0]);
   expect(shot.pixel(640, 680)).toEqual([0, 0, 0]);
-});
+}
 
-test("the overlay is drawn over the picture while it is visible", async () => {
+async function drawsOverlay(): Promise<void> {
   const { window, log } = await open({ font });
   window.setOverlay("60 fps  4.2 ms");
   expect((await display.screenshot()).pixel(3, 3)).toEqual([255, 255, 255]);
@@ -98,7 +117,7 @@ test("the overlay is drawn over the picture while it is visible", async () => {
   await display.xdotool("key", chord);
   await shows((shot) => shot.pixel(3, 3)[0] === 255);
   expect(log.of("key").some((event) => event.a === usage.s)).toBe(false);
-});
+}
 
 /** Waits until the screen looks as wanted. */
 async function shows(wanted: (shot: Awaited<ReturnType<TestDisplay["screenshot"]>>) => boolean) {
@@ -108,6 +127,17 @@ async function shows(wanted: (shot: Awaited<ReturnType<TestDisplay["screenshot"]
 
 /** Usages of HID page 7. */
 const usage = { a: 4, s: 22, leftShift: 225 };
+
+test("a window of another size shows the same picture in it", async () => {
+  const { log } = await open();
+  const id = await display.xdotool("search", "--name", "^test$");
+  await display.xdotool("windowsize", id, "800", "400");
+  const { a, b } = await log.one("window_resized");
+  expect([a, b]).toEqual([800, 400]);
+  await shows(
+    (shot) => shot.cardError({ x: 45, y: 0, width: 711, height: 400 }) <= colourTolerance,
+  );
+});
 
 test("keys arrive by their place on the keyboard, down and up", async () => {
   const { log } = await open();
@@ -177,8 +207,7 @@ test("losing the focus releases what is held before it is told", async () => {
   await display.xdotool("keydown", "a", "mousemove", "640", "360", "mousedown", "1");
   await log.one("button");
   log.clear();
-  const [id] = (await display.xdotool("search", "--name", "^test$")).split("\n");
-  await display.xdotool("windowunmap", id as string);
+  await display.xdotool("search", "--name", "^test$", "windowunmap");
   await log.one("focus_lost");
   expect(log.of("key", "button", "focus_lost").map(({ kind, a, b }) => [kind, a, b])).toEqual([
     ["key", usage.a, 0],
@@ -258,4 +287,18 @@ test("without a display the sentence says what else there is", () => {
   } finally {
     setNativeEnvironment("DISPLAY", display.name);
   }
+});
+
+test("a display that goes away ends the window, not the process", async () => {
+  const doomed = await TestDisplay.start({ width: 320, height: 240 });
+  const env = { ...process.env, DISPLAY: doomed.name, WAYLAND_DISPLAY: undefined };
+  const fixture = `${import.meta.dir}/lost-display.fixture.ts`;
+  const child = Bun.spawn([process.execPath, fixture], { env, stdout: "pipe", stderr: "pipe" });
+  let output = "";
+  for await (const chunk of child.stdout) {
+    output += new TextDecoder().decode(chunk);
+    if (output === "ready\n") await doomed.stop();
+  }
+  expect(output).toBe("ready\nthe display is gone, 0 pictures held\n");
+  expect(await child.exited).toBe(0);
 });

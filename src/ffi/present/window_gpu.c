@@ -27,10 +27,12 @@ void pf__window_gpu_open(pf_presenter *presenter) {
   /* No vsync: waiting for the display's clock would add up to a refresh to every picture. */
   draw->renderer = SDL_CreateRenderer(presenter->window, -1, SDL_RENDERER_ACCELERATED);
   if (draw->renderer == NULL) return;
-  /* Only X11 has shared memory for the other way (SDL 2); elsewhere any renderer is better. */
+  /* Only on X11 SDL 2 has shared memory for the other way; elsewhere any renderer is better. A
+   * renderer that a person names by SDL_RENDER_DRIVER is used, whatever is behind it. */
   const char *driver = SDL_GetCurrentVideoDriver();
   bool has_shared_memory = driver != NULL && SDL_strcmp(driver, "x11") == 0;
-  if (has_shared_memory && !is_gpu(draw->renderer)) {
+  bool demanded = SDL_GetHint(SDL_HINT_RENDER_DRIVER) != NULL;
+  if (has_shared_memory && !demanded && !is_gpu(draw->renderer)) {
     SDL_DestroyRenderer(draw->renderer);
     draw->renderer = NULL;
   }
