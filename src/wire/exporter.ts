@@ -15,7 +15,7 @@ export const exporterLabels = {
 } as const;
 
 /** Bytes of the channel binding. */
-export const channelBindingBytes = 32;
+const channelBindingBytes = 32;
 
 /** The secret of a key log line, or undefined for any other line, which must not be kept. */
 export function exporterSecretOf(keylogLine: string): Secret<Uint8Array> | undefined {

@@ -18,8 +18,3 @@ export function parseFingerprint(text: string): string | undefined {
     .toLowerCase();
   return /^[0-9a-f]{64}$/.test(digits) ? digits : undefined;
 }
-
-/** A fingerprint for eyes: groups of eight digits. */
-export function formatFingerprint(fingerprint: string): string {
-  return fingerprint.match(/.{1,8}/g)?.join(" ") ?? "";
-}

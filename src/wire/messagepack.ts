@@ -7,7 +7,7 @@
 import { Packr } from "msgpackr/pack";
 
 /** No message nests deeper than this: a map that holds an array of maps is 3. */
-export const depthMax = 8;
+const depthMax = 8;
 
 /** `int64AsType` makes a number of a 64-bit integer that a number holds exactly. */
 const codec = new Packr({
@@ -37,7 +37,7 @@ export function unpackValue(bytes: Uint8Array): { readonly value: unknown } | un
 }
 
 /** Whether `bytes` are exactly one item of the admitted part of MessagePack. */
-export function isAdmitted(bytes: Uint8Array): boolean {
+function isAdmitted(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return skipItem(view, 0, 0) === bytes.byteLength;
 }

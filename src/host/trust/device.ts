@@ -19,8 +19,3 @@ export function isDeviceProven(proof: DeviceProof, exporter: Exporter): boolean 
     return false;
   }
 }
-
-/** How a device is named in lists and logs: its public key in hex. */
-export function deviceId(publicKey: Uint8Array): string {
-  return Buffer.from(publicKey).toString("hex");
-}
