@@ -111,7 +111,10 @@ export class PictureTap {
       const copied = functions.pf_tap_copy(pointer(this.#address), ptr(bytes), bytes.length);
       check(copied, "PF_NATIVE_FAILED", "The picture can't be copied");
       let offset = 0;
-      const planes = sizes.map((size) => bytes.subarray(offset, (offset += size)));
+      const planes = sizes.map((size) => {
+        offset += size;
+        return bytes.subarray(offset - size, offset);
+      });
       return { ...record, planes };
     });
   }

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An asynchronous encoder is asked this often, and given up after so long. */
+/* An asynchronous encoder is asked this often, and given up after so long: in the trial, where the
+ * picture is grey and an encoder that needs the next picture first would wait for ever, sooner. */
 #define POLL_NS 100000
 #define UNIT_TIMEOUT_NS 2000000000u
+#define TRIAL_TIMEOUT_NS 500000000u
 /* The rate control's buffer: two frame times, so that no frame is huge and a keyframe still has
  * room; within bounds that keep slow and very fast modes sane. */
 #define BUFFER_FRAMES 2.0
@@ -21,6 +23,7 @@ struct pf_encoder {
   pf_surface surface;
   pf_words words;
   int64_t pts;
+  uint64_t timeout_ns;
   bool reopens_for_keyframes; /* it ignores the wish for one */
 };
 
@@ -87,7 +90,7 @@ static int send_picture(pf_encoder *encoder, bool keyframe) {
 }
 
 static int receive_unit(pf_encoder *encoder) {
-  uint64_t give_up_ns = pf_now_ns() + UNIT_TIMEOUT_NS;
+  uint64_t give_up_ns = pf_now_ns() + encoder->timeout_ns;
   for (;;) {
     int error = avcodec_receive_packet(encoder->context, encoder->packet);
     if (error != AVERROR(EAGAIN) || !encoder->traits->asynchronous || pf_now_ns() > give_up_ns)
@@ -147,6 +150,7 @@ pf_result pf_encoder_set_bitrate(pf_encoder *encoder, uint32_t bitrate_kbps) {
 static pf_result prove(pf_encoder *encoder) {
   pf_result result = pf_surface_load_grey(&encoder->surface);
   bool keyframe[3] = {false, false, false};
+  encoder->timeout_ns = TRIAL_TIMEOUT_NS;
   for (int i = 0; i < 3 && result == PF_OK; i++) {
     pf_coded coded;
     result = pf_encoder_encode(encoder, i == 2, &coded);
@@ -155,6 +159,7 @@ static pf_result prove(pf_encoder *encoder) {
   if (result != PF_OK) return result;
   if (!keyframe[0]) return pf_fail(PF_E_UNSUPPORTED, "its first picture is no keyframe");
   encoder->reopens_for_keyframes = !keyframe[2];
+  encoder->timeout_ns = UNIT_TIMEOUT_NS;
   return PF_OK;
 }
 

@@ -76,7 +76,8 @@ static void svt_options(const pf_encode_config *config, AVCodecContext *context,
 static void aom_options(const pf_encode_config *config, AVCodecContext *context,
                         AVDictionary **options) {
   set(options, "usage", "realtime");
-  set(options, "cpu-used", "8");
+  /* From 7 on, libaom 3.6 leaves out flat blocks that turn from black to white. */
+  set(options, "cpu-used", "6");
   set(options, "lag-in-frames", "0");
   set(options, "row-mt", "1");
   set(options, "tiles", config->width >= 1280 ? "2x1" : "1x1");
