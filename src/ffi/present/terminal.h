@@ -23,7 +23,7 @@ typedef struct pf__screen {
 typedef struct pf__tty {
   int fd;
   bool entered;
-  bool echo_silenced;
+  bool had_echo, had_flow_control;
 } pf__tty;
 
 typedef struct pf__canvas {
@@ -53,9 +53,9 @@ struct pf_presenter {
 /* terminal_tty.c */
 pf_result pf__tty_open(pf__tty *tty, const char *path);
 void pf__tty_close(pf__tty *tty);
-/* Whether the terminal gave its size. */
+/* 80x24 when the terminal does not know its size; false when it is gone. */
 bool pf__tty_size(const pf__tty *tty, pf__screen *out);
-/* Alternate screen, no cursor, no echo; and back. */
+/* Alternate screen, no cursor, no echo, no flow control; and back. */
 bool pf__tty_enter(pf__tty *tty, pf__frontend *front);
 void pf__tty_leave(pf__tty *tty);
 /* Writes everything, waiting for a slow terminal while `front` accepts pictures; false when that

@@ -15,15 +15,35 @@ extern char **environ;
 #define SYMBOLS_INTERVAL_NS 33000000u
 #define GRAPHICS_INTERVAL_NS 66000000u
 
+static bool is_set(const char *name) {
+  const char *value = getenv(name);
+  return value != NULL && value[0] != '\0';
+}
+
+static bool starts_with(const char *text, const char *start) {
+  return text != NULL && strncmp(text, start, strlen(start)) == 0;
+}
+
 /* Multiplexers keep cells, not pixels: graphics for the terminal around them get lost or smear. */
 static bool inside_multiplexer(void) {
   const char *term = getenv("TERM");
-  return getenv("TMUX") != NULL || getenv("STY") != NULL ||
-         (term != NULL && (strncmp(term, "tmux", 4) == 0 || strncmp(term, "screen", 6) == 0));
+  return is_set("TMUX") || is_set("STY") || starts_with(term, "tmux") ||
+         starts_with(term, "screen");
 }
 
-static ChafaCanvasMode choose_colours(const ChafaTermInfo *terminal) {
-  if (chafa_term_info_have_seq(terminal, CHAFA_TERM_SEQ_SET_COLOR_FGBG_DIRECT))
+static ChafaPixelMode choose_mode(const ChafaTermInfo *terminal) {
+  if (inside_multiplexer()) return CHAFA_PIXEL_MODE_SYMBOLS;
+  if (chafa_term_info_have_seq(terminal, CHAFA_TERM_SEQ_BEGIN_KITTY_IMMEDIATE_IMAGE_V1))
+    return CHAFA_PIXEL_MODE_KITTY;
+  if (chafa_term_info_have_seq(terminal, CHAFA_TERM_SEQ_BEGIN_SIXELS))
+    return CHAFA_PIXEL_MODE_SIXELS;
+  return CHAFA_PIXEL_MODE_SYMBOLS;
+}
+
+static ChafaCanvasMode choose_colours(const ChafaTermInfo *terminal, ChafaPixelMode mode) {
+  /* tmux takes true colour and turns it into what the terminal around it has. */
+  if (mode != CHAFA_PIXEL_MODE_SYMBOLS || is_set("TMUX") ||
+      chafa_term_info_have_seq(terminal, CHAFA_TERM_SEQ_SET_COLOR_FGBG_DIRECT))
     return CHAFA_CANVAS_MODE_TRUECOLOR;
   if (chafa_term_info_have_seq(terminal, CHAFA_TERM_SEQ_SET_COLOR_FGBG_256))
     return CHAFA_CANVAS_MODE_INDEXED_240; /* the first 16 are the person's theme */
@@ -39,18 +59,12 @@ pf_result pf__canvas_open(pf__canvas *canvas) {
                    "choose --present window or none", term == NULL ? "" : term);
   ChafaTermDb *known = chafa_term_db_get_default();
   canvas->terminal = chafa_term_db_detect(known, environ);
+  canvas->mode = choose_mode(canvas->terminal);
+  canvas->colours = choose_colours(canvas->terminal, canvas->mode);
+  /* Only now: the fallback knows how to ask for everything, which is no sign that it is there. */
   ChafaTermInfo *fallback = chafa_term_db_get_fallback_info(known);
   chafa_term_info_supplement(canvas->terminal, fallback);
   chafa_term_info_unref(fallback);
-  canvas->mode = CHAFA_PIXEL_MODE_SYMBOLS;
-  canvas->colours = choose_colours(canvas->terminal);
-  if (!inside_multiplexer()) {
-    if (chafa_term_info_have_seq(canvas->terminal, CHAFA_TERM_SEQ_BEGIN_KITTY_IMMEDIATE_IMAGE_V1))
-      canvas->mode = CHAFA_PIXEL_MODE_KITTY;
-    else if (chafa_term_info_have_seq(canvas->terminal, CHAFA_TERM_SEQ_BEGIN_SIXELS))
-      canvas->mode = CHAFA_PIXEL_MODE_SIXELS;
-  }
-  if (canvas->mode != CHAFA_PIXEL_MODE_SYMBOLS) canvas->colours = CHAFA_CANVAS_MODE_TRUECOLOR;
   canvas->symbols = chafa_symbol_map_new();
   chafa_symbol_map_add_by_tags(canvas->symbols,
                                CHAFA_SYMBOL_TAG_SPACE | CHAFA_SYMBOL_TAG_HALF |

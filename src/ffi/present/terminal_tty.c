@@ -15,7 +15,7 @@
 #define LEAVE CANCEL STRING_END ESCAPE "[?2026l" ESCAPE "[0m" ESCAPE "[?25h" ESCAPE "[?1049l"
 
 #define POLL_MS 100
-#define LEAVE_WAIT_MS 300 /* for a terminal that reads nothing, as after Ctrl+S */
+#define LEAVE_WAIT_MS 300 /* for a terminal that reads nothing */
 
 PF_EXPORT const char *pf_presenter_restore_text(void) { return LEAVE; }
 
@@ -39,23 +39,40 @@ void pf__tty_close(pf__tty *tty) {
 
 bool pf__tty_size(const pf__tty *tty, pf__screen *out) {
   struct winsize size;
-  if (ioctl(tty->fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return false;
+  if (ioctl(tty->fd, TIOCGWINSZ, &size) != 0) return false;
+  if (size.ws_col == 0 || size.ws_row == 0) { /* a line that does not know what hangs on it */
+    *out = (pf__screen){.columns = 80, .rows = 24};
+    return true;
+  }
   *out = (pf__screen){.columns = size.ws_col, .rows = size.ws_row};
   out->cell_width = size.ws_xpixel / size.ws_col;
   out->cell_height = size.ws_ypixel / size.ws_row;
   return true;
 }
 
-/* Only the echo is changed, both ways: whoever else sets modes meanwhile keeps them. */
-static void set_echo(pf__tty *tty, bool echo) {
+/*
+ * Typed keys must not show in the picture (ECHO), nor Ctrl+S stop it (IXON). Only these two are
+ * changed, and only those that were set are set again: whoever else sets modes keeps them.
+ */
+static void take_modes(pf__tty *tty) {
   struct termios modes;
-  bool background = tcgetpgrp(tty->fd) > 0 && tcgetpgrp(tty->fd) != getpgrp();
-  if (background || tcgetattr(tty->fd, &modes) != 0) return; /* would be stopped by SIGTTOU */
-  if (!echo && (modes.c_lflag & ECHO) == 0) return;
-  if (echo && !tty->echo_silenced) return;
-  modes.c_lflag = echo ? modes.c_lflag | ECHO : modes.c_lflag & ~(tcflag_t)ECHO;
+  pid_t foreground = tcgetpgrp(tty->fd);
+  if (foreground > 0 && foreground != getpgrp()) return; /* SIGTTOU would stop this process */
+  if (tcgetattr(tty->fd, &modes) != 0) return;
+  tty->had_echo = (modes.c_lflag & ECHO) != 0;
+  tty->had_flow_control = (modes.c_iflag & IXON) != 0;
+  modes.c_lflag &= ~(tcflag_t)ECHO;
+  modes.c_iflag &= ~(tcflag_t)IXON;
   tcsetattr(tty->fd, TCSANOW, &modes);
-  tty->echo_silenced = !echo;
+}
+
+static void give_modes_back(pf__tty *tty) {
+  struct termios modes;
+  if (!(tty->had_echo || tty->had_flow_control) || tcgetattr(tty->fd, &modes) != 0) return;
+  if (tty->had_echo) modes.c_lflag |= ECHO;
+  if (tty->had_flow_control) modes.c_iflag |= IXON;
+  tcsetattr(tty->fd, TCSANOW, &modes);
+  tty->had_echo = tty->had_flow_control = false;
 }
 
 bool pf__tty_write(pf__tty *tty, pf__frontend *front, const char *bytes, size_t count) {
@@ -77,32 +94,36 @@ bool pf__tty_write(pf__tty *tty, pf__frontend *front, const char *bytes, size_t 
 
 bool pf__tty_enter(pf__tty *tty, pf__frontend *front) {
   tty->entered = true;
-  set_echo(tty, false);
+  take_modes(tty);
   return pf__tty_write(tty, front, ENTER, sizeof ENTER - 1);
+}
+
+/* Writes as much as the terminal takes until the deadline; returns how much. */
+static size_t write_until(int fd, const char *bytes, size_t count, uint64_t deadline_ns) {
+  size_t done = 0;
+  while (done < count) {
+    ssize_t written = write(fd, bytes + done, count - done);
+    if (written > 0) {
+      done += (size_t)written;
+    } else if (pf_now_ns() > deadline_ns || (errno != EAGAIN && errno != EINTR)) {
+      break;
+    } else {
+      struct pollfd ready = {.fd = fd, .events = POLLOUT};
+      poll(&ready, 1, POLL_MS);
+    }
+  }
+  return done;
 }
 
 void pf__tty_leave(pf__tty *tty) {
   if (!tty->entered) return;
   tty->entered = false;
-  const char *bytes = LEAVE;
-  size_t count = sizeof LEAVE - 1;
-  uint64_t deadline_ns = pf_now_ns() + LEAVE_WAIT_MS * 1000000ull;
-  while (count > 0) {
-    ssize_t written = write(tty->fd, bytes, count);
-    if (written > 0) {
-      bytes += written;
-      count -= (size_t)written;
-    } else if (written < 0 && errno != EAGAIN && errno != EINTR) {
-      break;
-    } else if (pf_now_ns() > deadline_ns) {
-      tcflush(tty->fd, TCOFLUSH); /* what is stuck is picture; room for the rest */
-      ssize_t last = write(tty->fd, bytes, count);
-      (void)last;
-      break;
-    } else {
-      struct pollfd ready = {.fd = tty->fd, .events = POLLOUT};
-      poll(&ready, 1, POLL_MS);
-    }
+  const size_t count = sizeof LEAVE - 1;
+  uint64_t now_ns = pf_now_ns();
+  if (write_until(tty->fd, LEAVE, count, now_ns + LEAVE_WAIT_MS * 1000000ull) < count) {
+    /* What is stuck is picture. Without it there is room, also for what was half written. */
+    tcflush(tty->fd, TCOFLUSH);
+    write_until(tty->fd, LEAVE, count, 0);
   }
-  set_echo(tty, true);
+  give_modes_back(tty);
 }
