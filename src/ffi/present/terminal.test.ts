@@ -36,7 +36,9 @@ async function eventually<Value>(
 }
 
 describe("in tmux", () => {
-  const socket = () => join(folder, "tmux");
+  /** A server of its own for each test: one that is going away takes no new session. */
+  let servers = 0;
+  const socket = () => join(folder, `tmux-${servers}`);
   const tmux = async (...words: string[]): Promise<string> =>
     (await Bun.$`tmux -u -S ${socket()} -f /dev/null ${words}`.quiet()).stdout.toString();
 
@@ -49,6 +51,7 @@ describe("in tmux", () => {
     const run = `${environment} exec ${process.execPath} ${fixture} ${format}`;
     const command = `echo before; (${run}); sleep 60`;
     const size = ["-x", `${columns}`, "-y", `${rows}`];
+    servers++;
     await tmux("new-session", "-d", ...size, command);
     await eventually("the alternate screen", state, (now) => now.startsWith("1 0"));
   }
