@@ -7,6 +7,8 @@ export interface SuperviseOptions {
   readonly command: readonly string[];
   /** The whole environment of the command. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where the command starts; default: this process's folder. */
+  readonly cwd?: string;
   /** A folder that is made for the command and removed after it; must not exist. */
   readonly folder?: string;
   /** Files that are written into the folder first: text by name. */
@@ -38,6 +40,7 @@ export class Supervised {
     }
     this.#process = Bun.spawn([program, ...superviseArguments(options)], {
       env: { ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",
