@@ -34,6 +34,7 @@ export const limits = {
   burst_bytes: [131_072, "a frame up to this leaves at once, beyond it is paced"],
   pace_multiple: [4, "what is beyond the burst leaves at this multiple of the bitrate"],
   send_queue_count: [3, "access units between encoder and sender; then back-pressure"],
+  socket_bytes: [33_554_432, "32 MiB: what a burst at 10 Gbps needs while a thread is held up"],
   replay_window_packets: [4096, "sequence numbers that the replay window remembers"],
   hello_interval_ms: [500, "how often a client repeats its media hello"],
   tip_first_ms: [10, "an idle sender names its newest frame after this"],

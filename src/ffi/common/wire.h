@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 302385836u
+#define PF_ABI_HASH 1682670467u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -34,6 +34,7 @@
 #define PF_BURST_BYTES 131072 /* a frame up to this leaves at once, beyond it is paced */
 #define PF_PACE_MULTIPLE 4 /* what is beyond the burst leaves at this multiple of the bitrate */
 #define PF_SEND_QUEUE_COUNT 3 /* access units between encoder and sender; then back-pressure */
+#define PF_SOCKET_BYTES 33554432 /* 32 MiB: what a burst at 10 Gbps needs while a thread is held up */
 #define PF_REPLAY_WINDOW_PACKETS 4096 /* sequence numbers that the replay window remembers */
 #define PF_HELLO_INTERVAL_MS 500 /* how often a client repeats its media hello */
 #define PF_TIP_FIRST_MS 10 /* an idle sender names its newest frame after this */

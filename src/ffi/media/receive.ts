@@ -1,0 +1,72 @@
+/** Binding of the receiving stage; the contract is in receive.h. */
+import { ptr } from "bun:ffi";
+import type { Nanos } from "../../base/units.ts";
+import { knob, receiveConfig } from "../../wire/abi.ts";
+import { counterTables } from "../../wire/counters.ts";
+import { writeLayout } from "../../wire/layout.ts";
+import type { EventQueue } from "../core/core.ts";
+import { Counters } from "../counters.ts";
+import { type Address, OutPointer, pointer, type Sink, sinkFields } from "../library.ts";
+import { media } from "./native.ts";
+import type { MediaSession } from "./port.ts";
+
+export interface ReceiveOptions {
+  readonly session: MediaSession;
+  /** Takes the access units, on the port's thread. */
+  readonly sink: Sink;
+  readonly frameBytesMax: number;
+  readonly framesInFlightMax: number;
+  readonly shardBytesMax: number;
+  readonly lossWindowMs: number;
+  readonly stallMs: number;
+  readonly events?: EventQueue;
+  readonly stage?: number;
+}
+
+/** INT64_MIN: PF_CLOCK_UNKNOWN. */
+const clockUnknown = -(2n ** 63n);
+
+/** Packets in, access units out. It works from the constructor to `close`; close it first. */
+export class ReceiveStage {
+  readonly counters: Counters<typeof counterTables.receive>;
+  #handle: Address;
+
+  constructor(options: ReceiveOptions) {
+    const config = writeLayout(receiveConfig, {
+      ...sinkFields(options.sink),
+      events: options.events?.address ?? 0,
+      session: options.session.address,
+      frame_bytes_max: options.frameBytesMax,
+      frames_in_flight_max: options.framesInFlightMax,
+      shard_bytes_max: options.shardBytesMax,
+      loss_window_ms: options.lossWindowMs,
+      stall_ms: options.stallMs,
+      stage: options.stage ?? 0,
+    });
+    const out = new OutPointer();
+    const { functions, check } = media();
+    const opened = functions.pf_receive_open(ptr(config), out.argument);
+    check(opened, "PF_NATIVE_FAILED", "The receiver");
+    this.#handle = out.value;
+    const counters = Number(functions.pf_receive_counters_block(pointer(this.#handle)));
+    this.counters = new Counters(counterTables.receive, counters);
+  }
+
+  /** Nanoseconds to add to a host time to get this machine's; null = not known. */
+  setClockOffset(offsetNs: Nanos | null): void {
+    if (this.#handle === 0) return;
+    const { functions, check } = media();
+    const result = functions.pf_receive_set(
+      pointer(this.#handle),
+      knob.clock_offset_ns,
+      offsetNs ?? clockUnknown,
+    );
+    check(result, "PF_NATIVE_FAILED", "The receiver's clock offset");
+  }
+
+  close(): void {
+    if (this.#handle === 0) return;
+    media().functions.pf_receive_close(pointer(this.#handle));
+    this.#handle = 0;
+  }
+}
