@@ -178,22 +178,19 @@ test("an encoder that can't change its bit rate restarts with a keyframe", async
 });
 
 test("a still picture is made sharp and then costs nothing", async () => {
-  const still = { ...small, bitrateKbps: 1000, pattern: "still", settleCount: 40 } as const;
+  const still = { ...small, bitrateKbps: 500, pattern: "still", settleCount: 60 } as const;
   const trip = roundTrip({ encoder: "libx264", codec: "h264", ...still });
   const coarse = lumaPsnr(await trip.picture()) as number;
   const { counters } = trip.encode;
   let units = 0;
-  await until(() => {
-    const settled = counters.get("frames_out") === units && units > 2;
+  while (counters.get("frames_out") > units) {
     units = counters.get("frames_out");
-    if (!settled) Bun.sleepSync(40);
-    return settled;
-  }, "the picture to settle");
+    await Bun.sleep(100); // six frame times without a unit: it has settled
+  }
   expect(counters.get("repeats")).toBe(units - 1);
-  expect(counters.get("repeats")).toBeLessThanOrEqual(40);
+  expect(units).toBeLessThan(60);
   await until(() => trip.decode.counters.get("frames_out") === units, "the last picture");
-  const sharp = lumaPsnr(await trip.picture()) as number;
-  expect(sharp).toBeGreaterThan(coarse + 3);
+  expect(lumaPsnr(await trip.picture())).toBeGreaterThan(coarse + 10);
 });
 
 test("a repeated picture has the time of the repeat", async () => {

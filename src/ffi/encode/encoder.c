@@ -36,7 +36,8 @@ static void set_rate(const pf_encoder *encoder, AVCodecContext *context) {
   if (seconds > BUFFER_SECONDS_MAX) seconds = BUFFER_SECONDS_MAX;
   if (seconds < frame_seconds) seconds = frame_seconds;
   double buffer = (double)bits * seconds;
-  context->bit_rate = context->rc_max_rate = context->rc_min_rate = bits;
+  context->bit_rate = context->rc_min_rate = bits;
+  context->rc_max_rate = bits * (100 + encoder->traits->headroom_percent) / 100;
   context->rc_buffer_size = buffer < INT32_MAX ? (int)buffer : INT32_MAX;
 }
 
@@ -99,19 +100,20 @@ static int receive_unit(pf_encoder *encoder) {
   }
 }
 
+/* The quantizer alone would not do: an encoder that runs into its rate buffer codes the lower rows
+ * worse than it says. Such a unit is as large as its share; a sharp one has stopped asking. Neither
+ * would the size alone: rate controls repeat a coarse picture for some time before they refine it. */
 static bool is_sharp(const pf_encoder *encoder) {
+  int64_t share = av_rescale(encoder->context->bit_rate, 1000, encoder->config.refresh_mhz);
+  int64_t bits = (int64_t)encoder->packet->size * 8;
   uint32_t sharp = encoder->traits->sharp_quality;
   size_t bytes = 0;
   const uint8_t *stats =
       av_packet_get_side_data(encoder->packet, AV_PKT_DATA_QUALITY_STATS, &bytes);
-  if (sharp != 0 && stats != NULL && bytes >= 4) {
-    int32_t lambda; /* the quantizer times FF_QP2LAMBDA */
-    memcpy(&lambda, stats, sizeof lambda);
-    return lambda <= (int32_t)sharp * FF_QP2LAMBDA;
-  }
-  /* Without a quantizer: a unit much smaller than its share had nothing left to refine. */
-  int64_t frame_bits = av_rescale(encoder->context->bit_rate, 1000, encoder->config.refresh_mhz);
-  return (int64_t)encoder->packet->size * 8 < frame_bits / 8;
+  if (sharp == 0 || stats == NULL || bytes < 4) return false;
+  int32_t lambda; /* the quantizer times FF_QP2LAMBDA */
+  memcpy(&lambda, stats, sizeof lambda);
+  return lambda <= (int32_t)sharp * FF_QP2LAMBDA && bits < share * 3 / 4;
 }
 
 pf_result pf_encoder_encode(pf_encoder *encoder, bool keyframe, pf_coded *out) {
@@ -160,7 +162,9 @@ static pf_result prove(pf_encoder *encoder) {
   if (!keyframe[0]) return pf_fail(PF_E_UNSUPPORTED, "its first picture is no keyframe");
   encoder->reopens_for_keyframes = !keyframe[2];
   encoder->timeout_ns = UNIT_TIMEOUT_NS;
-  return PF_OK;
+  /* Grey pictures mislead the rate control; a software encoder is fresh again in milliseconds. */
+  bool software = encoder->traits->format == AV_PIX_FMT_YUV420P;
+  return software ? open_context(encoder) : PF_OK;
 }
 
 static pf_result check_config(const pf_encode_config *config, pf_encoder *encoder) {

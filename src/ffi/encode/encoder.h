@@ -14,8 +14,9 @@ typedef struct pf_encoder_traits {
   enum AVHWDeviceType hardware;
   bool live_bitrate;  /* takes a new bit rate without being opened again */
   bool asynchronous;  /* works on threads of its own: its unit must be waited for */
-  uint32_t sharp_quality; /* quantizer at which a still picture is sharp; 0 = it doesn't say */
+  uint32_t sharp_quality; /* quantizer that shows no loss; 0 = it doesn't say */
   uint32_t bitrate_kbps_max; /* 0 = none */
+  uint32_t headroom_percent; /* maximum over target, for one that stays below its maximum */
   /* Private options; `context` has all that is common. */
   void (*options)(const pf_encode_config *config, AVCodecContext *context, AVDictionary **options);
 } pf_encoder_traits;

@@ -105,7 +105,7 @@ static void vaapi_options(const pf_encode_config *config, AVCodecContext *contex
 /* H.264 and HEVC quantizers below 20 show no loss; AV1's scale has 64 steps in SVT's interface. */
 static const pf_encoder_traits known[] = {
     {.name = "libx264", .codec = PF_CODEC_H264, .format = AV_PIX_FMT_YUV420P, .live_bitrate = true,
-     .sharp_quality = 20, .options = x264_options},
+     .sharp_quality = 20, .headroom_percent = 5, .options = x264_options},
     {.name = "libx265", .codec = PF_CODEC_HEVC, .format = AV_PIX_FMT_YUV420P, .sharp_quality = 20,
      .options = x265_options},
     {.name = "libsvtav1", .codec = PF_CODEC_AV1, .format = AV_PIX_FMT_YUV420P, .asynchronous = true,
