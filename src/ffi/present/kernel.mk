@@ -9,3 +9,8 @@ terminal_SOURCES := present/terminal.c present/terminal_tty.c present/terminal_c
 terminal_PACKAGES := chafa
 terminal_LIBS := -lyuv
 testcard_SOURCES := present/testcard.c
+
+C_TESTS += present_test
+present_test_SOURCES := present/present_test.c present/testcard.c $(terminal_SOURCES)
+present_test_PACKAGES := $(terminal_PACKAGES)
+present_test_LIBS := $(terminal_LIBS)
