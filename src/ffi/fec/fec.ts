@@ -1,0 +1,159 @@
+/** Binding of libpf_fec: the erasure code, for tests, benchmarks and simulations. */
+import { CString, ptr } from "bun:ffi";
+import { PfError } from "../../base/errors.ts";
+import { results } from "../../wire/results.ts";
+import { type Address, OutPointer, openLibrary, pointer } from "../library.ts";
+
+const symbols = {
+  pf_fec_open: { args: ["u32", "u32", "u32", "ptr"], returns: "i32" },
+  pf_fec_close: { args: ["ptr"], returns: "void" },
+  pf_fec_encode: { args: ["ptr", "ptr", "u32", "ptr", "u32", "u32"], returns: "i32" },
+  pf_fec_decode: { args: ["ptr", "ptr", "ptr", "u32", "u32", "u32"], returns: "i32" },
+  pf_fec_kernel: { args: ["u32"], returns: "ptr" },
+  pf_fec_select: { args: ["ptr", "ptr"], returns: "i32" },
+} as const;
+
+const tooManyLost = results.PF_E_TOO_MANY_LOST[0];
+
+let library: ReturnType<typeof openLibrary<typeof symbols>> | undefined;
+const fec = () => (library ??= openLibrary("fec", symbols));
+
+/** The implementations that this processor can run, fastest first; "scalar" is the last. */
+export function fecKernels(): string[] {
+  const names: string[] = [];
+  for (;;) {
+    const name = fec().functions.pf_fec_kernel(names.length);
+    if (name === null) return names;
+    names.push(String(new CString(name)));
+  }
+}
+
+/** What a block is made of: counts and bytes of shards. */
+export interface ShardShape {
+  readonly dataCount: number;
+  readonly parityCount: number;
+  /** A multiple of 64. */
+  readonly shardBytes: number;
+}
+
+/** Memory of one block: its data shards, then its parity shards, one behind the other. */
+export class ShardBlock implements ShardShape {
+  readonly dataCount: number;
+  readonly parityCount: number;
+  readonly shardBytes: number;
+  /** All shards; the first `dataCount * shardBytes` are the data. */
+  readonly bytes: Uint8Array;
+  /** Native addresses of the shards, valid as long as this block. */
+  readonly addresses: BigUint64Array;
+
+  constructor(shape: ShardShape) {
+    this.dataCount = shape.dataCount;
+    this.parityCount = shape.parityCount;
+    this.shardBytes = shape.shardBytes;
+    const count = this.dataCount + this.parityCount;
+    /* One byte more, so that a block of nothing has an address too. */
+    const memory = new Uint8Array(count * this.shardBytes + 1);
+    this.bytes = memory.subarray(0, count * this.shardBytes);
+    this.addresses = new BigUint64Array(count + 1);
+    const first = BigInt(ptr(memory));
+    for (let i = 0; i < count; i++) {
+      this.addresses[i] = first + BigInt(i) * BigInt(this.shardBytes);
+    }
+  }
+
+  get shardCount(): number {
+    return this.dataCount + this.parityCount;
+  }
+
+  /** Shard `index`: data below `dataCount`, parity from there on. A view. */
+  shard(index: number): Uint8Array {
+    return this.bytes.subarray(index * this.shardBytes, (index + 1) * this.shardBytes);
+  }
+
+  /** All data shards. A view. */
+  get data(): Uint8Array {
+    return this.bytes.subarray(0, this.dataCount * this.shardBytes);
+  }
+
+  /** All parity shards. A view. */
+  get parity(): Uint8Array {
+    return this.bytes.subarray(this.dataCount * this.shardBytes);
+  }
+}
+
+/** An encoder and decoder for blocks of up to a size; see fec.h for the code and its limits. */
+export class Fec {
+  readonly #address: Address;
+  #closed = false;
+
+  /** Throws PF_NATIVE_FAILED for a size outside the code's limits or an unknown kernel. */
+  constructor(max: ShardShape, options: { readonly kernel?: string } = {}) {
+    const out = new OutPointer();
+    const { functions, check } = fec();
+    check(
+      functions.pf_fec_open(max.dataCount, max.parityCount, max.shardBytes, out.argument),
+      "PF_NATIVE_FAILED",
+      "The erasure code can't be opened",
+    );
+    this.#address = out.value;
+    if (options.kernel === undefined) return;
+    const name = new TextEncoder().encode(`${options.kernel}\0`);
+    const result = functions.pf_fec_select(pointer(this.#address), ptr(name));
+    if (result < 0) this.close();
+    check(result, "PF_NATIVE_FAILED", "The erasure code can't be opened");
+  }
+
+  /** Makes the block's parity from its data. Throws PF_NATIVE_FAILED for a shape it does not take. */
+  encode(block: ShardBlock): void {
+    const { functions, check } = fec();
+    const result = functions.pf_fec_encode(
+      this.#open(),
+      ptr(block.addresses),
+      block.dataCount,
+      ptr(block.addresses.subarray(block.dataCount)),
+      block.parityCount,
+      block.shardBytes,
+    );
+    check(result, "PF_NATIVE_FAILED", "The block can't be encoded");
+  }
+
+  /**
+   * Rebuilds the missing data shards in place; `present` has a flag per shard, 0 = missing. Returns
+   * false when too many are lost; then nothing was written. Throws PF_NATIVE_FAILED for a shape it
+   * does not take.
+   */
+  decode(block: ShardBlock, present: Uint8Array): boolean {
+    if (present.length !== block.shardCount) {
+      throw new PfError(
+        "PF_NATIVE_FAILED",
+        `The block of ${block.shardCount} shards can't be decoded with ${present.length} flags.`,
+        { hint: "Give one flag for each shard." },
+      );
+    }
+    const { functions, check } = fec();
+    const result = functions.pf_fec_decode(
+      this.#open(),
+      ptr(block.addresses),
+      present.length === 0 ? null : ptr(present),
+      block.dataCount,
+      block.parityCount,
+      block.shardBytes,
+    );
+    if (result === tooManyLost) return false;
+    check(result, "PF_NATIVE_FAILED", "The block can't be decoded");
+    return true;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    fec().functions.pf_fec_close(pointer(this.#address));
+  }
+
+  #open() {
+    if (this.#closed) {
+      throw new PfError("PF_STATE_INVALID", "The erasure code was closed.");
+    }
+    return pointer(this.#address);
+  }
+}

@@ -1,0 +1,60 @@
+/*
+ * What a kernel (one implementation for one kind of processor) does, behind one interface. All work
+ * on a column slice: the bytes `offset` … `offset + bytes` of every shard, and rows of at least
+ * `bytes` (rounded up to 128) in the work buffers, which hold elements as pairs (see field.h).
+ */
+#ifndef PF_FEC_KERNEL_H
+#define PF_FEC_KERNEL_H
+#include "field.h"
+
+/* Widest unit of any kernel; rows in work buffers are a multiple of it. */
+#define PF__FEC_UNIT_BYTES 128u
+
+typedef struct pf__fec_slice {
+  size_t offset;
+  uint32_t bytes; /* multiple of 64 */
+  size_t stride;  /* from row to row in the work buffers */
+} pf__fec_slice;
+
+typedef struct pf__fec_kernel {
+  const char *name;
+  bool (*usable)(void);
+
+  /* Interpolates: `rows` values at the points base + i (base a multiple of 2^log_rows) become the
+   * coefficients of their polynomial in the basis of the paper, in `out`, added to what is there
+   * if `add`. The values are those of `live` shards, or, if shards is NULL, `live` rows of `work`;
+   * the rest are 0. Up to three pointers past `live` are read: let them name zeros. `work` is
+   * overwritten; it may be `out` if not `add`. */
+  void (*inverse)(const pf__fec_slice *slice, uint32_t log_rows, const uint8_t *const *shards,
+                  uint32_t live, uint32_t base, uint8_t *work, uint8_t *out, bool add);
+
+  /* Evaluates: coefficients `in` become values at base + i in `work` (may be `in`), or in `shards`
+   * if not NULL (those of `work` are then undefined). Only rows in whose group of four or more
+   * something is wanted are made: wanted[i] counts the wanted rows below i, for i <= 2^log_rows. */
+  void (*forward)(const pf__fec_slice *slice, uint32_t log_rows, const uint8_t *in, uint32_t base,
+                  uint8_t *work, uint8_t *const *shards, const uint32_t *wanted);
+
+  /* row = factor (row + shard); a NULL shard is 0. */
+  void (*scale_in)(const pf__fec_slice *slice, uint8_t *row, const uint8_t *shard, uint32_t factor);
+  /* shard = factor row */
+  void (*scale_out)(const pf__fec_slice *slice, uint8_t *shard, const uint8_t *row,
+                    uint32_t factor);
+  /* row = row + other */
+  void (*add)(const pf__fec_slice *slice, uint8_t *row, const uint8_t *other);
+
+  /* out[o] = sum over i of factors[i * 4 + o] in[i], for outs <= 4 whole shards of bytes bytes.
+   * `narrow`: all factors are below 256. */
+  void (*combine)(uint8_t *const *out, uint32_t outs, const uint8_t *const *in, uint32_t ins,
+                  const pf__fec_factor *factors, uint32_t bytes, bool narrow);
+} pf__fec_kernel;
+
+#define PF__FEC_COMBINE_MAX 4u
+
+extern const pf__fec_kernel pf__fec_scalar;
+#if defined(__x86_64__)
+extern const pf__fec_kernel pf__fec_ssse3, pf__fec_avx2, pf__fec_gfni, pf__fec_avx512;
+#elif defined(__aarch64__)
+extern const pf__fec_kernel pf__fec_neon;
+#endif
+
+#endif
