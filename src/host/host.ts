@@ -7,7 +7,7 @@ import type { SourcePattern } from "../ffi/source/source.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { MessageOf } from "../wire/control.ts";
 import { ControlListener } from "./control/listener.ts";
-import { prepareSource, type SourceWish } from "./displays/prepare.ts";
+import { resolveSource, type SourceWish } from "./displays/prepare.ts";
 import { encoderCandidates } from "./policy/codec.ts";
 import type { HostReport } from "./report.ts";
 import { HostSession } from "./session.ts";
@@ -45,8 +45,9 @@ export interface Host {
 
 /** Opens the ports and serves until `stop`. Throws PF_PORT_TAKEN, PF_ENCODER_MISSING and others. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  // A wrong --encoder is better known now than when the first client comes.
+  // What can't work is better known now than when the first client comes.
   encoderCandidates(["h264", "hevc", "av1"], options.encoder);
+  await resolveSource({ wish: options.source, app: options.app, pattern: options.pattern });
   const identity = await loadHostIdentity();
   const events = new EventQueue();
   const listening = events.listen((event) => {
@@ -155,8 +156,7 @@ class Server {
         hostId: this.#hostId,
         encoder,
         parityPermille,
-        prepareSource: (mode, signal) =>
-          prepareSource({ wish: source, mode, app, pattern, signal }),
+        source: { wish: source, app, pattern },
         onReport: (report) => {
           if (report.type === "session-started") this.sessionCount++;
           if (report.type === "refused") this.refusedCount++;

@@ -17,10 +17,7 @@ import type { CodecName } from "../wire/media.ts";
 import type { Mode } from "../wire/mode.ts";
 import type { EncoderCandidate } from "./policy/codec.ts";
 import { parityTable } from "./policy/parity.ts";
-import type { PictureStage, PreparedSource } from "./sources.ts";
-
-/** Numbers by which the stages' events are known. */
-export const stageNumber = { source: 1, encode: 2, send: 3, session: 4 } as const;
+import { type PictureStage, type PreparedSource, stageNumber } from "./sources.ts";
 
 /** How often a still picture is coded again until it is sharp. */
 const settleCount = 12;

@@ -12,15 +12,16 @@ import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
 import { limit } from "../wire/limits.ts";
 import { datagramPlane, hostTiming } from "../wire/media.ts";
-import { type Mode, modeProblem } from "../wire/mode.ts";
+import { modeProblem } from "../wire/mode.ts";
 import type { Reason } from "../wire/reasons.ts";
+import { prepareSource, type SourceSettings } from "./displays/prepare.ts";
 import type { Injector } from "./inject/inject.ts";
-import { HostPipeline, stageNumber } from "./pipeline.ts";
+import { HostPipeline } from "./pipeline.ts";
 import { resolveBitrate } from "./policy/bitrate.ts";
 import { encoderCandidates } from "./policy/codec.ts";
 import { initialKeyframeState, onKeyframeRequest } from "./policy/keyframe.ts";
 import type { HostReport } from "./report.ts";
-import type { PreparedSource } from "./sources.ts";
+import { type PreparedSource, stageNumber } from "./sources.ts";
 import { isDeviceProven } from "./trust/device.ts";
 
 export interface SessionOptions {
@@ -30,7 +31,7 @@ export interface SessionOptions {
   readonly hostId: string;
   readonly encoder: string;
   readonly parityPermille: PerMille;
-  readonly prepareSource: (mode: Mode, signal: AbortSignal) => Promise<PreparedSource>;
+  readonly source: SourceSettings;
   readonly onReport: (report: HostReport) => void;
 }
 
@@ -104,15 +105,19 @@ export class HostSession {
       );
     }
     if (!isDeviceProven(hello.device, connection.exporter)) {
-      throw new PfError("PF_HOST_REFUSED", "The client could not prove its device key.");
+      throw new Refusal("device-signature", "The client could not prove its device key.");
     }
     const problem = modeProblem(hello.mode);
     if (problem !== undefined) throw new PfError("PF_MODE_INVALID", `The mode: ${problem}`);
     if (hello.codecs.length === 0) {
-      throw new PfError("PF_HOST_REFUSED", "The client names no codec that this host knows.");
+      throw new Refusal("codec", "The client names no codec that this host knows.");
     }
     const candidates = encoderCandidates(hello.codecs, this.#options.encoder);
-    const source = await this.#options.prepareSource(hello.mode, this.#ending.signal);
+    const source = await prepareSource(this.#options.source, {
+      mode: hello.mode,
+      signal: this.#ending.signal,
+      events: this.#events,
+    });
     this.#source = source;
     this.#ending.signal.throwIfAborted();
     const pipeline = new HostPipeline({
@@ -206,7 +211,10 @@ export class HostSession {
   }
 
   #onEvent(event: NativeEvent): void {
-    if (event.kind === "failed" || event.kind === "ended") {
+    if (event.stage === stageNumber.input) {
+      if (event.kind !== "failed") return;
+      this.#options.onReport({ type: "note", level: "warn", message: event.text });
+    } else if (event.kind === "failed" || event.kind === "ended") {
       const reason: Reason = event.stage === stageNumber.source ? "source" : "encoder";
       const error = new PfError(
         reason === "source" ? "PF_SOURCE_FAILED" : "PF_ENCODER_FAILED",
@@ -214,6 +222,9 @@ export class HostSession {
       );
       this.#failure ??= { reason, error };
       void this.end(reason, error.sentence());
+    } else if (event.kind === "path") {
+      // What was encoded before the path was known went nowhere.
+      this.#pipeline?.encode.requestKeyframe();
     } else if (event.kind === "note") {
       this.#options.onReport({ type: "note", level: "warn", message: event.text });
     }
@@ -294,6 +305,16 @@ export class HostSession {
   }
 }
 
+/** A refusal whose reason its error code does not tell. */
+class Refusal extends PfError {
+  readonly reason: Reason;
+
+  constructor(reason: Reason, message: string) {
+    super("PF_HOST_REFUSED", message);
+    this.reason = reason;
+  }
+}
+
 const clampParity = (wish: number): PerMille =>
   perMille(Math.min(limit("parity_permille_max"), Math.max(limit("parity_permille_min"), wish)));
 
@@ -309,6 +330,7 @@ function injectMessage(injector: Injector, message: Message): void {
 
 /** What a failure before Welcome is called to the peer. */
 function refusalReason(error: PfError): Reason {
+  if (error instanceof Refusal) return error.reason;
   switch (error.code) {
     case "PF_PROTOCOL_VERSION":
       return "version";
@@ -323,8 +345,6 @@ function refusalReason(error: PfError): Reason {
       return "source";
     case "PF_HOST_BUSY":
       return "busy";
-    case "PF_HOST_REFUSED":
-      return "codec";
     default:
       return "internal";
   }

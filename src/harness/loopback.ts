@@ -1,0 +1,145 @@
+/**
+ * Host and client in one process over loopback, for tests and benchmarks: the real host, the real
+ * client, real sockets; media goes through an impaired link when one is asked for. State lives in
+ * a temporary folder.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Millis, millis, perMille } from "../base/units.ts";
+import {
+  type ClientHooks,
+  type ClientOptions,
+  type ClientResult,
+  runClient,
+} from "../client/client.ts";
+import type { Interval } from "../client/figures.ts";
+import type { ClientSession } from "../client/session.ts";
+import { type Host, type HostOptions, startHost } from "../host/host.ts";
+import type { HostReport } from "../host/report.ts";
+import { limit } from "../wire/limits.ts";
+import { parseMode } from "../wire/mode.ts";
+import type { Impairment } from "./impairment.ts";
+import { ImpairedLink } from "./link.ts";
+
+export interface LoopbackOptions {
+  readonly host?: Partial<HostOptions>;
+  readonly client?: Partial<Omit<ClientOptions, "host" | "port">>;
+  /** What happens to media packets of the host; undefined = no link between. */
+  readonly down?: Partial<Impairment>;
+  readonly seed?: number;
+  readonly durationMs?: Millis;
+  readonly started?: (session: ClientSession) => void;
+  readonly interrupted?: AbortSignal;
+}
+
+export interface LoopbackResult extends ClientResult {
+  readonly reports: readonly HostReport[];
+  readonly warnings: readonly string[];
+  readonly intervals: readonly Interval[];
+  readonly link: ImpairedLink | undefined;
+}
+
+/** Runs `body` with PUNKTFUNK_HOME in a folder that is removed afterwards. */
+export async function withState<Result>(
+  body: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), "punktfunk-harness-"));
+  const before = process.env["PUNKTFUNK_HOME"];
+  process.env["PUNKTFUNK_HOME"] = folder;
+  try {
+    return await body(folder);
+  } finally {
+    if (before === undefined) delete process.env["PUNKTFUNK_HOME"];
+    else process.env["PUNKTFUNK_HOME"] = before;
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A host on free ports with a synthetic source unless told otherwise. */
+export function startTestHost(
+  reports: HostReport[],
+  options: Partial<HostOptions> = {},
+): Promise<Host> {
+  return startHost({
+    port: 0,
+    mediaPort: 0,
+    name: "harness",
+    source: "synthetic",
+    app: undefined,
+    pattern: "moving",
+    encoder: "software",
+    parityPermille: perMille(limit("parity_permille_default")),
+    sessionsMax: 4,
+    onReport: (report) => reports.push(report),
+    ...options,
+  });
+}
+
+/** Options of a client that streams from `host` and shows nothing. */
+export function testClient(
+  host: { readonly port: number; readonly fingerprint: string },
+  options: Partial<ClientOptions> = {},
+): ClientOptions {
+  return {
+    host: "127.0.0.1",
+    port: host.port,
+    fingerprint: host.fingerprint,
+    mode: parseMode("1280x720@60"),
+    codecs: ["h264"],
+    bitrateKbps: null,
+    decoder: "software",
+    present: "none",
+    record: undefined,
+    durationMs: millis(2000),
+    typeText: undefined,
+    ...options,
+  };
+}
+
+/** Hooks that collect what a client says. */
+export function collectingHooks(options: Pick<LoopbackOptions, "started" | "interrupted"> = {}) {
+  const warnings: string[] = [];
+  const intervals: Interval[] = [];
+  const hooks: ClientHooks = {
+    interrupted: options.interrupted ?? new AbortController().signal,
+    confirmFingerprint: undefined,
+    info: () => {},
+    warn: (text) => warnings.push(text),
+    record: () => {},
+    interval: (figures) => intervals.push(figures),
+    ...(options.started === undefined ? {} : { started: options.started }),
+  };
+  return { hooks, warnings, intervals };
+}
+
+/** One stream from start to summary. */
+export function runLoopback(options: LoopbackOptions): Promise<LoopbackResult> {
+  return withState(async () => {
+    const reports: HostReport[] = [];
+    const host = await startTestHost(reports, options.host);
+    const link =
+      options.down === undefined
+        ? undefined
+        : await ImpairedLink.open({
+            target: { host: "127.0.0.1", port: host.mediaPort },
+            down: options.down,
+            seed: options.seed ?? 1,
+          });
+    try {
+      const { hooks, warnings, intervals } = collectingHooks(options);
+      const result = await runClient(
+        testClient(host, {
+          ...options.client,
+          ...(options.durationMs === undefined ? {} : { durationMs: options.durationMs }),
+          ...(link === undefined ? {} : { mediaPeer: { address: "127.0.0.1", port: link.port } }),
+        }),
+        hooks,
+      );
+      return { ...result, reports, warnings, intervals, link };
+    } finally {
+      await host.stop("shutting-down");
+      await link?.close();
+    }
+  });
+}
