@@ -1,6 +1,6 @@
 /** Opens a window, says `ready`, and reports how it learns that its display is gone. */
 import { EventQueue } from "../core/core.ts";
-import { EventLog, TestCards } from "./testing.ts";
+import { EventLog, TestCards } from "./present.testing.ts";
 import { WindowPresenter } from "./window.ts";
 
 const card = { width: 320, height: 240 };

@@ -42,7 +42,8 @@ void pf_presenter_close(pf_presenter *presenter);
 pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value);
 /*
  * The overlay's line: zero-terminated UTF-8, copied, at most 511 bytes (cut between characters);
- * control characters become spaces. Shown while overlay_visible is 1.
+ * control characters become spaces. Shown while overlay_visible is 1, which it is at open in the
+ * terminal (its bottom line) and is not in the window (its upper left corner).
  */
 void pf_presenter_set_overlay(pf_presenter *presenter, const char *utf8);
 void pf_presenter_sink(pf_presenter *presenter, pf_sink *out);

@@ -25,6 +25,7 @@ export interface Presenter {
   close(): void;
   /** The overlay's one line; the first 511 bytes of its UTF-8 count. */
   setOverlay(text: string): void;
+  /** At first the terminal shows its overlay and the window does not. */
   setOverlayVisible(visible: boolean): void;
   /** Nanoseconds to add to a host time to get this machine's; null = not known. */
   setClockOffset(offsetNs: Nanos | null): void;

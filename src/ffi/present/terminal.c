@@ -87,6 +87,7 @@ PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presen
   pf_presenter *presenter = calloc(1, sizeof *presenter);
   if (presenter == NULL) return pf_fail(PF_E_MEMORY, "no memory for the terminal");
   pf__frontend_init(&presenter->front, config);
+  presenter->front.overlay_visible = true; /* no key of a terminal could switch it on */
   presenter->output = g_string_new(NULL);
   presenter->tty.fd = -1;
   const char *path = config->terminal[0] != '\0' ? config->terminal : "/dev/tty";

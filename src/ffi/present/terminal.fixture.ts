@@ -4,8 +4,8 @@
  */
 import { createInterface } from "node:readline";
 import { EventQueue } from "../core/core.ts";
+import { EventLog, type PixelFormatName, TestCards } from "./present.testing.ts";
 import { TerminalPresenter } from "./terminal.ts";
-import { EventLog, type PixelFormatName, TestCards } from "./testing.ts";
 
 const format = (process.argv[2] ?? "i420") as PixelFormatName;
 const events = new EventQueue();
@@ -19,7 +19,6 @@ process.on("SIGTERM", () => void quit());
 lines.on("line", (line) => {
   if (line === "overlay") {
     terminal.setOverlay("60 fps  ÄÖ\x1b[2J  4.2 ms");
-    terminal.setOverlayVisible(true);
   } else if (line === "exit") {
     process.exit(0);
   } else if (line === "quit") {

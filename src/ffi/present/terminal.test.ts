@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PfError } from "../../base/errors.ts";
+import { cardColours } from "./present.testing.ts";
 import { restoreTerminal, TerminalPresenter } from "./terminal.ts";
-import { cardColours } from "./testing.ts";
 
 const fixture = join(import.meta.dir, "terminal.fixture.ts");
 const columns = 80;

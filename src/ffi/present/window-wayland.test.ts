@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EventQueue } from "../core/core.ts";
-import { EventLog, setNativeEnvironment, TestCards, until } from "./testing.ts";
+import { EventLog, setNativeEnvironment, TestCards, until } from "./present.testing.ts";
 import { WindowPresenter } from "./window.ts";
 
 const picture = { width: 640, height: 480 };

@@ -8,7 +8,7 @@ import {
   TestCards,
   TestDisplay,
   until,
-} from "./testing.ts";
+} from "./present.testing.ts";
 import { type WindowOptions, WindowPresenter } from "./window.ts";
 
 const screen = { width: 1280, height: 720 };
