@@ -88,7 +88,7 @@ function checkFlags(
   }
   for (const [name, arg] of named) {
     if (arg.type === "boolean") continue;
-    const bare = rawArgs.findIndex((raw) => raw === `--${name}`);
+    const bare = rawArgs.indexOf(`--${name}`);
     const next = bare < 0 ? "" : rawArgs[bare + 1];
     if (next === undefined || (bare >= 0 && /^--[a-z]/.test(next))) {
       throw new PfError("PF_USAGE", `--${name} needs a value.`, {

@@ -6,6 +6,7 @@ import { ExitCode, PfError } from "../base/errors.ts";
 import { renderExamples } from "./command.ts";
 import { Output } from "./output.ts";
 
+// biome-ignore lint/suspicious/noExplicitAny: so citty types a table of commands with other flags
 type AnyCommand = CommandDef<any>;
 
 const commands: Record<string, () => Promise<AnyCommand>> = {

@@ -40,15 +40,17 @@ export default command({
     const { parseChoice, parseDuration } = await import("../arguments.ts");
     const { parseMode } = await import("../../wire/mode.ts");
     const { runDemo } = await import("../demo.ts");
+    const { demoApplication } = await import("../demo-desktop.ts");
     parseMode(args.mode);
     parseDuration(args.duration);
     parseChoice(args.source, "source", ["auto", "sway", "synthetic"]);
     parseChoice(args.present, "place to show the picture", ["auto", "window", "terminal", "none"]);
+    const app = args.app ?? demoApplication();
     const code = await runDemo({
       json: output.json,
       interrupted,
       info: (text) => output.info(text),
-      serve: ["--source", args.source, ...(args.app === undefined ? [] : ["--app", args.app])],
+      serve: ["--source", args.source, ...(app === undefined ? [] : ["--app", app])],
       connect: ["--mode", args.mode, "--duration", args.duration, "--present", args.present],
     });
     if (code === ExitCode.done || code === ExitCode.interrupted) return code;
