@@ -16,7 +16,7 @@ BEGIN {
       printf "   ";
       for (x = 0; x < ${columns}; x++) {
         v = sin(x / 7 + t / 9) + sin((x + y * 2) / 11 - t / 13) + sin(y / 4 + t / 17);
-        printf "\\033[48;2;%d;%d;%dm ", 90 + 50 * v, 60 + 40 * sin(v + t / 23), 150 - 30 * v;
+        printf "\\033[48;2;%d;%d;%dm ", 110 + 36 * v, 70 + 40 * sin(v + t / 23), 150 - 30 * v;
       }
       printf "\\033[0m\\n";
     }
