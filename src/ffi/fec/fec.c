@@ -43,12 +43,19 @@ PF_EXPORT pf_result pf_fec_select(pf_fec *fec, const char *name) {
 #define CACHE_2_BYTES (384u << 10)
 #define SLICE_BYTES_GOOD 256u
 
+static uint32_t units_of(uint32_t shard_bytes) {
+  return (shard_bytes + PF__FEC_UNIT_BYTES - 1) / PF__FEC_UNIT_BYTES;
+}
+
+static uint32_t slice_units_most(uint32_t rows) {
+  uint32_t thin = CACHE_1_BYTES / (2 * rows) < SLICE_BYTES_GOOD;
+  uint32_t units = (thin ? CACHE_2_BYTES : CACHE_1_BYTES) / (2 * rows * PF__FEC_UNIT_BYTES);
+  return units > 0 ? units : 1;
+}
+
+/* Slices of about one width, so that the last is not thin. */
 uint32_t pf__fec_slice_bytes(uint32_t rows, uint32_t shard_bytes) {
-  uint32_t units = (shard_bytes + PF__FEC_UNIT_BYTES - 1) / PF__FEC_UNIT_BYTES;
-  uint32_t cache =
-      CACHE_1_BYTES / (2 * rows) >= SLICE_BYTES_GOOD ? CACHE_1_BYTES : CACHE_2_BYTES;
-  uint32_t most = cache / (2 * rows * PF__FEC_UNIT_BYTES);
-  if (most == 0) most = 1;
+  uint32_t units = units_of(shard_bytes), most = slice_units_most(rows);
   uint32_t slices = (units + most - 1) / most;
   return (units + slices - 1) / slices * PF__FEC_UNIT_BYTES;
 }
@@ -56,7 +63,8 @@ uint32_t pf__fec_slice_bytes(uint32_t rows, uint32_t shard_bytes) {
 static size_t rows_bytes_max(const pf_fec *fec, bool spreads) {
   size_t most = spreads ? (size_t)PF__FEC_POINTS * PF__FEC_UNIT_BYTES : 0;
   for (uint32_t rows = 1; rows / 2 < fec->max_parity && rows < PF__FEC_POINTS; rows *= 2) {
-    size_t bytes = 2 * (size_t)rows * pf__fec_slice_bytes(rows, fec->max_shard_bytes);
+    uint32_t units = pf__fec_min(slice_units_most(rows), units_of(fec->max_shard_bytes));
+    size_t bytes = 2 * (size_t)rows * units * PF__FEC_UNIT_BYTES;
     if (bytes > most) most = bytes;
   }
   return most;

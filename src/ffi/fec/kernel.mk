@@ -13,3 +13,8 @@ endif
 
 LIBRARIES += fec
 fec_SOURCES := $(FEC_SOURCES)
+
+C_TESTS += fec_test
+fec_test_SOURCES := fec/fec_test.c $(FEC_SOURCES)
+FUZZERS += fec_fuzz
+fec_fuzz_SOURCES := fec/fec_fuzz.c $(FEC_SOURCES)
