@@ -8,6 +8,7 @@ import { lumaPsnr } from "../decode/quality.ts";
 import { noSink } from "../library.ts";
 import type { RecordFormat } from "../record/record.ts";
 import { SyntheticSource, testCardPatches } from "../source/source.ts";
+import { benchEncode } from "./bench.ts";
 import { EncodeStage } from "./encode.ts";
 import { RoundTrip, type RoundTripOptions, softwareEncoders, until } from "./roundtrip.testing.ts";
 
@@ -131,6 +132,16 @@ function* obuTypes(stream: Uint8Array): Generator<number> {
     at += size;
   }
 }
+
+test("the bench tells the rate and the times of an encoder", async () => {
+  const mode = { width: 128, height: 96, refreshMilliHz: milliHz(120_000) };
+  const coder = { encoder: "libx264", codec: "h264", bitrateKbps: kbps(2000) } as const;
+  const result = await benchEncode({ ...coder, ...mode, milliseconds: 300 });
+  expect(result.name).toBe("encode libx264 128x96@120 2000k");
+  expect(result.fps).toBeGreaterThan(20);
+  expect(result.fpsPossible).toBeGreaterThan(result.fps);
+  expect(result.encodeUs?.max).toBeGreaterThanOrEqual(result.encodeUs?.p50 as number);
+});
 
 test("x264 keeps 35 dB at 720p60 and 20 Mbps", async () => {
   const mode = { width: 1280, height: 720, refreshHz: 60, bitrateKbps: 20_000 };

@@ -45,6 +45,7 @@ pf_result pf_muxer_open(pf_muxer *muxer, const pf_record_config *config) {
   muxer->packet = av_packet_alloc();
   if (error < 0 || muxer->packet == NULL || avformat_new_stream(muxer->format, NULL) == NULL)
     return pf_fail(PF_E_MEMORY, "no memory for the recording");
+  muxer->format->flush_packets = 1; /* nothing finished stays in our own buffer */
   describe(config, muxer->format->streams[0]);
   error = avio_open(&muxer->format->pb, config->path, AVIO_FLAG_WRITE);
   return error < 0 ? fail(PF_E_SYSTEM, error, config->path) : PF_OK;
