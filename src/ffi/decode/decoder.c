@@ -28,7 +28,8 @@ static const AVCodec *find_codec(const pf_decode_config *config) {
   return NULL;
 }
 
-static enum AVPixelFormat choose_format(AVCodecContext *context, const enum AVPixelFormat *offered) {
+static enum AVPixelFormat choose_format(AVCodecContext *context,
+                                        const enum AVPixelFormat *offered) {
   const AVHWDeviceContext *device = (const void *)context->hw_device_ctx->data;
   const AVCodecHWConfig *config;
   for (int i = 0; (config = avcodec_get_hw_config(context->codec, i)) != NULL; i++) {

@@ -21,10 +21,10 @@ typedef struct pf_decoder {
 
 pf_result pf_decoder_open(pf_decoder *decoder, const pf_decode_config *config);
 void pf_decoder_close(pf_decoder *decoder);
-/* Hands in `bytes` of `buffer`, which it may refer to afterwards. PF_E_LIBRARY: it can't be decoded. */
+/* Hands in `bytes` of `buffer`, which it may refer to afterwards. PF_E_LIBRARY: not decodable. */
 pf_result pf_decoder_send(pf_decoder *decoder, AVBufferRef *buffer, uint32_t bytes, int64_t pts,
                           bool keyframe);
-/* Moves a finished picture, in system memory, into `out`. PF_E_EMPTY: none is ready; PF_E_LIBRARY. */
+/* Moves a finished picture, in system memory, into `out`. PF_E_EMPTY: none is ready. */
 pf_result pf_decoder_receive(pf_decoder *decoder, AVFrame *out);
 /* Forgets everything, as before the first unit. */
 void pf_decoder_flush(pf_decoder *decoder);

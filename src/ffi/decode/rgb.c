@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* The inverse of BT.709 limited in 1/65536: 255/219, and 255/224 times 2(1-Kr), 2(1-Kb) and so on. */
+/* The inverse of BT.709 limited in 1/65536: 255/219, 255/224 times 2(1-Kr), 2(1-Kb) and so on. */
 #define LUMA 76309
 #define RED_BY_CR 117489
 #define GREEN_BY_CB (-13975)
@@ -21,7 +21,8 @@ static uint32_t planes_of(const pf_picture *picture, plane out[3]) {
   uint32_t count = packed ? 1 : picture->format == PF_PIXEL_I420 ? 3 : 2;
   for (uint32_t i = 0; i < count; i++) {
     uint32_t row_bytes = packed ? 4 * width : i == 0 ? width : (4 - count) * half_width;
-    out[i] = (plane){picture->plane[i], picture->stride[i], row_bytes, i == 0 ? height : half_height};
+    uint32_t rows = i == 0 ? height : half_height;
+    out[i] = (plane){picture->plane[i], picture->stride[i], row_bytes, rows};
   }
   return count;
 }

@@ -32,7 +32,7 @@ void pf_unit_queue_close(pf_unit_queue *queue);
 
 /* Writer: copies the unit. PF_E_FULL: refused; PF_E_MEMORY; PF_E_CLOSED after a shutdown. */
 pf_result pf_unit_queue_push(pf_unit_queue *queue, const pf_access_unit *unit);
-/* Writer: forgets what is queued, except for what the reader looks at. Returns how many that were. */
+/* Writer: forgets what is queued, except for what the reader looks at; returns how many. */
 uint32_t pf_unit_queue_clear(pf_unit_queue *queue);
 /* Writer: refuses further units and wakes the reader; what is queued stays. */
 void pf_unit_queue_shut(pf_unit_queue *queue);

@@ -6,8 +6,8 @@
  *   Cr = 128 + 224 (R - Y') / (1.5748 * 255)
  *
  * with coefficients of 15 bits, so that every sample is within 1 of the exact value. libyuv's
- * ARGBToI420 is BT.601; hence this one. Chroma is sited in the middle of the 2 × 2 pixels, as MPEG-1
- * had it; the half pixel against the nominal siting is not visible on a desktop.
+ * ARGBToI420 is BT.601; hence this one. Chroma is sited in the middle of the 2 × 2 pixels, and the
+ * encoder says so where the codec can.
  */
 #ifndef PF_CONVERT_H
 #define PF_CONVERT_H

@@ -90,7 +90,8 @@ static inline void chroma_words(weights by_u, weights by_v, const pf_convert_row
 }
 
 static inline void store_bytes(uint8_t *at, __m256i words) {
-  __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  __m128i low = _mm256_castsi256_si128(words), high = _mm256_extracti128_si256(words, 1);
+  __m128i bytes = _mm_packus_epi16(low, high);
   _mm_storeu_si128((__m128i *)(void *)at, bytes);
 }
 

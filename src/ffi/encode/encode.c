@@ -79,8 +79,8 @@ static void push_picture(void *context, void *item) {
   if (replaced != NULL) pf_picture_release(replaced);
 }
 
-/* Waits for work. A repeat, for a keyframe or to settle, is due a frame time after the last unit was
- * begun: until then a new picture is likely to come and is better. */
+/* Waits for work. A repeat, for a keyframe or to settle, is due a frame time after the last unit
+ * was begun: until then a new picture is likely to come and is better. */
 static job next_job(pf_encode *encode) {
   uint64_t repeat_ns = encode->begin_ns + 1000000000000u / encode->config.refresh_mhz;
   job next = {.kind = JOB_STOP};

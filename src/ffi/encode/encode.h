@@ -8,12 +8,12 @@
  * mailbox replace. `times.encode_begin_ns`, `encode_end_ns` and the two host times are set; in a
  * repeat `capture_ns` is the time of the repeat, since the picture is what the screen shows then.
  *
- * A still picture is encoded again, at the picture rate, until it is sharp (where the encoder tells)
- * or `settle_count` is used up, and then nothing runs. Knobs:
+ * A still picture is encoded again, at the picture rate, until it is sharp (where the encoder
+ * tells) or `settle_count` is used up, and then nothing runs. Knobs:
  *   PF_KNOB_BITRATE_KBPS  from the next picture on; some encoders restart with a keyframe
- *   PF_KNOB_KEYFRAME      the next unit is a keyframe; without a new picture it is made from the last
- *                         one as soon as a frame time has passed since that was encoded
- * Posts `started` (text: the encoder's name) and `failed` (text: why), after which it takes nothing.
+ *   PF_KNOB_KEYFRAME      the next unit is a keyframe; without a new picture it is made from the
+ *                         last one as soon as a frame time has passed since that was encoded
+ * Posts `started` (text: the encoder's name) and `failed` (text: why), after which nothing comes.
  */
 #ifndef PF_ENCODE_H
 #define PF_ENCODE_H

@@ -101,8 +101,9 @@ static int receive_unit(pf_encoder *encoder) {
 }
 
 /* The quantizer alone would not do: an encoder that runs into its rate buffer codes the lower rows
- * worse than it says. Such a unit is as large as its share; a sharp one has stopped asking. Neither
- * would the size alone: rate controls repeat a coarse picture for some time before they refine it. */
+ * worse than it says. Such a unit is as large as its share; a sharp one has stopped asking. Nor
+ * would the size alone: rate controls repeat a coarse picture for some time before they refine it.
+ */
 static bool is_sharp(const pf_encoder *encoder) {
   int64_t share = av_rescale(encoder->context->bit_rate, 1000, encoder->config.refresh_mhz);
   int64_t bits = (int64_t)encoder->packet->size * 8;

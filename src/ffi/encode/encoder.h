@@ -37,8 +37,8 @@ typedef struct pf_coded {
 } pf_coded;
 
 /* Opens the encoder and proves with three grey pictures that it has no delay, begins with a
- * keyframe and makes one on demand. PF_E_MISSING: this machine doesn't have it; PF_E_UNSUPPORTED: it
- * does not work as a stream needs it; PF_E_LIBRARY: it does not open. */
+ * keyframe and makes one on demand. PF_E_MISSING: this machine doesn't have it; PF_E_UNSUPPORTED:
+ * it does not work as a stream needs it; PF_E_LIBRARY: it does not open. */
 pf_result pf_encoder_open(const pf_encode_config *config, pf_encoder **out);
 void pf_encoder_close(pf_encoder *encoder);
 /* Converts a picture; it is encoded by each following call of pf_encoder_encode. */

@@ -81,7 +81,8 @@ static void aom_options(const pf_encode_config *config, AVCodecContext *context,
   set(options, "cpu-used", "6");
   set(options, "lag-in-frames", "0");
   set(options, "row-mt", "1");
-  set(options, "tiles", config->width >= 1280 ? "2x1" : "1x1");
+  /* Powers of two; a tile is 4,096 pixels wide at most. */
+  set(options, "tile-columns", config->width > 8192 ? "2" : config->width >= 1280 ? "1" : "0");
 }
 
 static void nvenc_options(const pf_encode_config *config, AVCodecContext *context,

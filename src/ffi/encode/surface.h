@@ -1,6 +1,6 @@
 /*
- * The encoder's input picture: converted once, encoded as often as need be. For VAAPI it is uploaded
- * into a hardware frame; the others take it from system memory.
+ * The encoder's input picture: converted once, encoded as often as need be. For VAAPI it is
+ * uploaded into a hardware frame; the others take it from system memory.
  */
 #ifndef PF_SURFACE_H
 #define PF_SURFACE_H

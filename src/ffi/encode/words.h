@@ -1,7 +1,7 @@
 /*
  * libav's own words about a failure, caught from its log. libav has one log callback in a process,
- * whichever library sets it last, and the kernels are libraries of their own: so the callback, which
- * is the same code in all of them, finds its place through the context that complains: every
+ * whichever library sets it last, and the kernels are libraries of their own: so the callback,
+ * which is the same code in all of them, finds its place through the context that complains: every
  * AVCodecContext of ours has `opaque` pointing to a pf_words. Nothing of the log reaches stderr.
  */
 #ifndef PF_WORDS_H

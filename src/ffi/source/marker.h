@@ -8,7 +8,7 @@
  *   0-15      sync        0xA5C3; also tells the reader what black and white look like
  *   16-47     frame       number of the picture, modulo 2^32
  *   48-111    capture_ns  CLOCK_MONOTONIC of the source when the picture was drawn
- *   112-127   crc         CRC-16 (polynomial 0x1021, start 0xFFFF) of the 12 bytes frame, capture_ns
+ *   112-127   crc         CRC-16 (polynomial 0x1021, start 0xFFFF) of the 12 bytes before it
  *
  * The side of a cell is the smallest of 16, width / 16 and height / 16, made even: 16 pixels from
  * 256x256 on (a cell is then a macroblock), 4 pixels at 64x64.

@@ -127,7 +127,8 @@ static void *run(void *context) {
     }
     going = wait_until(source, start_ns + due_after_ns(source, number));
   }
-  if (going) pf_events_post(config->events, PF_EVENT_ENDED, config->stage, (int64_t)number, 0, NULL);
+  if (going)
+    pf_events_post(config->events, PF_EVENT_ENDED, config->stage, (int64_t)number, 0, NULL);
   return NULL;
 }
 

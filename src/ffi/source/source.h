@@ -2,8 +2,8 @@
  * Exports of libpf_source: the synthetic source, a stage as in common.h. It draws BGRx pictures
  * (pattern.h) with a marker (marker.h) at an exact rate, on a thread of its own.
  *
- * Picture k is due at start + k / rate on CLOCK_MONOTONIC. A picture that is late by a whole period,
- * or finds no free picture of the pool because the consumer holds them all, is not drawn: its number
+ * Picture k is due at start + k / rate on CLOCK_MONOTONIC. One that is late by a whole period, or
+ * finds no free picture of the pool because the consumer holds them all, is not drawn: its number
  * is skipped and counted in `frames_dropped`. `times.capture_ns` and the marker are taken when the
  * picture is drawn, just before it is pushed; the push runs on the source's thread.
  * Pattern "still" pushes one picture. Posts `started`, and `ended` after `frame_limit` pictures.
