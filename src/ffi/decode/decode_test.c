@@ -128,12 +128,23 @@ static void survive(const char *name, uint32_t codec) {
   for (int i = 0; i < UNITS; i++) free(units[i].data);
 }
 
+static unsigned count_events(pf_events *events, uint32_t kind) {
+  static pf_event taken[64];
+  static int32_t count;
+  if (events != NULL) count = pf_events_take(events, taken, PF_ARRAY_COUNT(taken));
+  unsigned found = 0;
+  for (int32_t i = 0; i < count; i++) found += taken[i].kind == kind;
+  return found;
+}
+
 /* A decoder that gets units faster than it can take them drops whole runs, and says so. */
 static void drops_runs_when_flooded(void) {
   unit_copy units[UNITS];
   encode_units("libx264", PF_CODEC_H264, units);
-  pf_decode_config config = {.codec = PF_CODEC_H264, .queue_count = 2, .width = WIDTH,
-                             .height = HEIGHT};
+  pf_events *events = NULL;
+  EXPECT(pf_events_open(&events) == PF_OK);
+  pf_decode_config config = {.events = events, .codec = PF_CODEC_H264, .queue_count = 2,
+                             .width = WIDTH, .height = HEIGHT};
   pf_decode *decode = NULL;
   EXPECT(pf_decode_open(&config, &decode) == PF_OK);
   pf_sink sink;
@@ -146,7 +157,10 @@ static void drops_runs_when_flooded(void) {
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   pf_decode_stop(decode);
   EXPECT(counters->frames_out == 2 && counters->failures == 0 && counters->units_skipped == 0);
+  EXPECT(count_events(events, PF_EVENT_STALL) == 1);
+  EXPECT(count_events(NULL, PF_EVENT_RECOVERED) == 1);
   pf_decode_close(decode);
+  pf_events_close(events);
   for (int i = 0; i < UNITS; i++) free(units[i].data);
 }
 
