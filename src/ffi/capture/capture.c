@@ -71,8 +71,8 @@ PF_EXPORT pf_result pf_capture_open(const pf_capture_config *config, pf_capture 
 }
 
 PF_EXPORT void pf_capture_describe(pf_capture *self, pf_capture_output *out) {
-  const pf_capture_shape *shape = &self->pools[self->pool_count - 1]->shape;
-  *out = (pf_capture_output){.width = shape->width, .height = shape->height};
+  const pf_picture *picture = &self->pools[self->pool_count - 1]->buffers[0].picture;
+  *out = (pf_capture_output){.width = picture->width, .height = picture->height};
   memcpy(out->name, self->config.output, sizeof out->name);
   if (self->output != NULL && self->output->refresh_mhz > 0)
     out->refresh_mhz = (uint32_t)self->output->refresh_mhz;

@@ -11,7 +11,7 @@
  * Rate: an allowance of refresh_mhz pictures per 1,000 seconds, of which two may be asked for in
  * advance where the output itself is no faster, and one where it is.
  *
- * Pictures: PF_PIXEL_BGRX or PF_PIXEL_RGBX, top row first. `times.capture_ns` is the compositor's
+ * Pictures: PF_PIXEL_BGRX or PF_PIXEL_RGBX, top row first, without an odd last row or column. `times.capture_ns` is the compositor's
  * time of the frame. Up to PF_CAPTURE_BUFFERS - 2 may be retained by the stages behind; when no
  * buffer is free, capturing waits for one (counted as buffer_waits).
  *

@@ -145,8 +145,9 @@ pf_result pf_capture_use_shape(pf_capture *self, const pf_capture_shape *shape) 
   self->pool_count++;
   if (first) return PF_OK;
   self->needs_whole = true;
-  pf_events_post(self->config.events, PF_EVENT_FORMAT, self->config.stage, shape->width,
-                 shape->height, NULL);
+  const pf_picture *picture = &self->pools[self->pool_count - 1]->buffers[0].picture;
+  pf_events_post(self->config.events, PF_EVENT_FORMAT, self->config.stage, picture->width,
+                 picture->height, NULL);
   return PF_OK;
 }
 

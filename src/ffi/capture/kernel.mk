@@ -3,3 +3,8 @@ PROTOCOLS += wlr-screencopy-unstable-v1 xdg-output-unstable-v1
 capture_SOURCES := capture/capture.c capture/copy.c capture/pool.c wayland/wayland.c wayland/output.c
 capture_PACKAGES := wayland-client
 capture_PROTOCOLS := wlr-screencopy-unstable-v1 xdg-output-unstable-v1
+
+C_TESTS += capture_test
+capture_test_SOURCES := capture/capture_test.c $(capture_SOURCES)
+capture_test_PACKAGES := $(capture_PACKAGES)
+capture_test_PROTOCOLS := $(capture_PROTOCOLS)

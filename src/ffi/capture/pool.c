@@ -56,8 +56,8 @@ static pf_result make_buffer(pf_capture_pool *pool, struct wl_shm *shm, pf_captu
   buffer->memory = memory;
   buffer->picture = (pf_picture){
       .format = format,
-      .width = shape->width,
-      .height = shape->height,
+      .width = shape->width & ~1u, /* colour is coded for blocks of 2x2 pixels */
+      .height = shape->height & ~1u,
       .plane = {memory},
       .stride = {shape->stride},
       .recycle = recycle,
@@ -73,7 +73,7 @@ pf_result pf_capture_pool_open(struct wl_shm *shm, const pf_capture_shape *shape
     return pf_fail(PF_E_UNSUPPORTED, "the compositor's pixel format 0x%08x is not known",
                    shape->shm_format);
   uint64_t bytes = (uint64_t)shape->stride * shape->height;
-  bool valid = shape->width >= 1 && shape->width <= PF_WIDTH_MAX && shape->height >= 1 &&
+  bool valid = shape->width >= 2 && shape->width <= PF_WIDTH_MAX && shape->height >= 2 &&
                shape->height <= PF_HEIGHT_MAX && shape->stride >= shape->width * 4 &&
                bytes <= INT32_MAX;
   if (!valid)
