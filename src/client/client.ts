@@ -182,6 +182,7 @@ async function stream(
       durationMs: options.durationMs,
       typeText: options.typeText,
       warn: hooks.warn,
+      onRecovered: (frame, afterMs) => hooks.record({ type: "recovered", frame, afterMs }),
       onInterval: (figures) => {
         presenter?.setOverlay(overlayLine(figures, welcome));
         hooks.interval(figures, kind);

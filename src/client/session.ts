@@ -40,6 +40,8 @@ export interface ClientSessionOptions {
   readonly typeText: string | undefined;
   readonly warn: (text: string) => void;
   readonly onInterval: (figures: Interval) => void;
+  /** The picture is right again, this long after the loss was noticed. */
+  readonly onRecovered: (frame: number, afterMs: number) => void;
 }
 
 export interface SessionResult {
@@ -196,6 +198,9 @@ export class ClientSession {
         return;
       case "note":
         warn(event.text);
+        return;
+      case "recovered":
+        this.#options.onRecovered(event.a, event.b);
         return;
       case "window_closed":
         void this.end("done");

@@ -37,6 +37,8 @@ export interface SessionOptions {
 
 /** How often the host's stage times are sent. */
 const timingIntervalMs = 100;
+/** How often the client is told the host's figures. */
+const statsIntervalMs = 500;
 /** How long a client may take from Welcome to Start. */
 const startMsMax = 30_000;
 
@@ -50,6 +52,7 @@ export class HostSession {
   #source: PreparedSource | undefined;
   #pipeline: HostPipeline | undefined;
   #timings: ReturnType<typeof setInterval> | undefined;
+  #stats: ReturnType<typeof setInterval> | undefined;
   #keyframes = initialKeyframeState;
   #failure: { reason: Reason; error: PfError } | undefined;
 
@@ -73,6 +76,7 @@ export class HostSession {
       pipeline.start();
       started = true;
       this.#timings = setInterval(() => this.#sendTimings(pipeline), timingIntervalMs);
+      this.#stats = setInterval(() => this.#sendStats(pipeline), statsIntervalMs);
       onReport(this.#startedReport(pipeline));
       await connection.closed;
     } catch (thrown) {
@@ -244,6 +248,21 @@ export class HostSession {
     }
   }
 
+  #sendStats({ source, encode, send, bitrateKbps, parityPermille }: HostPipeline): void {
+    this.#options.connection.send({
+      type: "hostStats",
+      framesCaptured: source.counters.get("frames"),
+      framesReplaced: encode.counters.get("frames_replaced"),
+      framesSent: send.counters.get("frames"),
+      keyframes: encode.counters.get("keyframes"),
+      packetsSent: send.counters.get("packets"),
+      packetsDropped: send.counters.get("packets_dropped"),
+      bytesSent: send.counters.get("packet_bytes"),
+      bitrateKbps,
+      parityPermille,
+    });
+  }
+
   async #refuse(thrown: unknown): Promise<void> {
     const { connection, onReport } = this.#options;
     const error = toPfError(thrown);
@@ -261,6 +280,7 @@ export class HostSession {
 
   async #close(listening: Promise<void>): Promise<void> {
     clearInterval(this.#timings);
+    clearInterval(this.#stats);
     this.#ending.abort();
     this.#source?.injector?.releaseAll();
     this.#pipeline?.close();

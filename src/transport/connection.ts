@@ -209,6 +209,10 @@ export class ControlConnection {
     } catch {
       this.#session.destroy();
     }
+    // Without an answer QUIC would keep the session, and with it the process, for its idle time.
+    void settledWithin(this.#ended, limit("close_timeout_ms")).then(() => {
+      if (!this.#session.destroyed) this.#session.destroy(undefined, options);
+    });
   }
 
   #finish(close: CloseReason): void {
@@ -248,7 +252,11 @@ export class ControlConnection {
     const sentence = `Nothing was heard from ${this.peer.address} for ${seconds} s.`;
     const close: CloseReason = { kind: "lost", error: new PfError("PF_PEER_LOST", sentence) };
     this.#closing = close;
-    this.#closeSession("peer-lost", sentence);
+    // A close in order would wait for the silent peer until QUIC gives it up.
+    const code = reasons["peer-lost"][0];
+    if (!this.#session.destroyed) {
+      this.#session.destroy(undefined, { code, type: "application", reason: sentence });
+    }
     this.#finish(close);
   }
 

@@ -4,8 +4,8 @@
  */
 import { limit } from "../wire/limits.ts";
 
-/** How often `tick` is to be called: twice an interval, so that a peer is missed soon. */
-export const heartbeatTickMs = limit("heartbeat_interval_ms") / 2;
+/** How often `tick` is to be called: often enough that a lost peer is missed soon. */
+export const heartbeatTickMs = limit("heartbeat_interval_ms") / 5;
 
 export class Heartbeat {
   #heardMs: number;
