@@ -79,13 +79,24 @@ static void push_picture(void *context, void *item) {
   if (replaced != NULL) pf_picture_release(replaced);
 }
 
-/* Waits for work. A repeat, for a keyframe or to settle, is due a frame time after the last unit
- * was begun: until then a new picture is likely to come and is better. */
+/* A picture that nothing has replaced for this many frame times is still: a source that is merely
+ * late must not have its pictures coded twice. */
+#define STILL_FRAMES 4
+
+/* When the last picture is coded again unless a new one comes, which is better: for a keyframe a
+ * frame time after the last unit was begun; to settle once the picture is still, then each frame
+ * time. */
+static uint64_t repeat_due_ns(const pf_encode *encode) {
+  uint64_t frame_ns = 1000000000000u / encode->config.refresh_mhz;
+  bool settles = !encode->keyframe_wanted && encode->settle_left == encode->config.settle_count;
+  return encode->begin_ns + (settles ? STILL_FRAMES : 1) * frame_ns;
+}
+
 static job next_job(pf_encode *encode) {
-  uint64_t repeat_ns = encode->begin_ns + 1000000000000u / encode->config.refresh_mhz;
   job next = {.kind = JOB_STOP};
   pthread_mutex_lock(&encode->lock);
   while (!encode->stopping) {
+    uint64_t repeat_ns = repeat_due_ns(encode);
     if (encode->size_changed) {
       next.kind = JOB_WRONG_SIZE;
       break;
