@@ -20,7 +20,7 @@ import { parityTable } from "./policy/parity.ts";
 import { type PictureStage, type PreparedSource, stageNumber } from "./sources.ts";
 
 /** How often a still picture is coded again until it is sharp. */
-const settleCount = 12;
+const settleCount = 30;
 
 export interface HostPipelineOptions {
   readonly port: UdpPort;

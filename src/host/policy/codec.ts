@@ -23,6 +23,8 @@ export const encoderLadder: Readonly<Record<CodecName, readonly [EncoderFamily, 
     ["nvenc", "av1_nvenc"],
     ["vaapi", "av1_vaapi"],
     ["software", "libsvtav1"],
+    // SVT-AV1 before 2.0 holds pictures back and is refused; libaom codes each at once, but slowly.
+    ["software", "libaom-av1"],
   ],
 };
 

@@ -24,7 +24,11 @@ test("hardware encoders of every codec come before software", () => {
 });
 
 test("a pinned family or encoder is the only one that is tried", () => {
-  expect(names(encoderCandidates(["h264", "av1"], "software"))).toEqual(["libx264", "libsvtav1"]);
+  expect(names(encoderCandidates(["h264", "av1"], "software"))).toEqual([
+    "libx264",
+    "libsvtav1",
+    "libaom-av1",
+  ]);
   expect(names(encoderCandidates(["hevc"], "libx265"))).toEqual(["libx265"]);
 });
 
