@@ -95,7 +95,8 @@ export const counterTables = {
       "bytes_delivered",
       "memory_bytes",
     ],
-    ["network_us", "reassemble_us", "capture_to_reassembled_us"],
+    // overhead: capture to reassembled without what the encoder took of it
+    ["network_us", "reassemble_us", "capture_to_reassembled_us", "overhead_us"],
   ),
   decode: counters(
     "decode",

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1682670467u
+#define PF_ABI_HASH 1947950058u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -687,6 +687,7 @@ typedef struct pf_receive_counters {
   pf_histogram network_us;
   pf_histogram reassemble_us;
   pf_histogram capture_to_reassembled_us;
+  pf_histogram overhead_us;
 } pf_receive_counters;
 
 typedef struct pf_decode_counters {
