@@ -37,7 +37,7 @@ static pf_result connect_to_output(pf_capture *self) {
 /* Asks for a frame without copying it, to learn whether this output can be captured at all. */
 static pf_result learn_shape(pf_capture *self) {
   pf_capture_advance(self, pf_now_ns());
-  pf_result result = pf_wayland_roundtrip(&self->connection);
+  pf_result result = pf_wayland_roundtrip(&self->connection, PF_WAYLAND_ANSWER_MS);
   if (result != PF_OK) return result;
   const pf_capture_copy *first = &self->copies[0];
   if (first->state != PF_COPY_SHAPED || !first->known_format)

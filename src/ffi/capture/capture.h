@@ -11,9 +11,10 @@
  * Rate: an allowance of refresh_mhz pictures per 1,000 seconds, of which two may be asked for in
  * advance where the output itself is no faster, and one where it is.
  *
- * Pictures: PF_PIXEL_BGRX or PF_PIXEL_RGBX, top row first, without an odd last row or column. `times.capture_ns` is the compositor's
- * time of the frame. Up to PF_CAPTURE_BUFFERS - 2 may be retained by the stages behind; when no
- * buffer is free, capturing waits for one (counted as buffer_waits).
+ * Pictures: PF_PIXEL_BGRX or PF_PIXEL_RGBX, top row first, without an odd last row or column.
+ * `times.capture_ns` is the compositor's time of the frame. Up to PF_CAPTURE_BUFFERS - 2 may be
+ * retained by the stages behind; when no buffer is free, capturing waits for one (counted as
+ * buffer_waits).
  *
  * Events: started; first_frame; format (a = width, b = height) when the mode of the output changed:
  * pictures of the new size follow; failed (capturing can't go on) and ended (the compositor or the

@@ -1,7 +1,7 @@
 /*
  * capture_test SOCKET FRAMES: captures that many pictures of a moving desktop, keeps some of them
- * for a while, releases them on another thread, and stops in the middle; twice. What matters is that
- * the sanitizers find nothing. Prints the number of pictures, or what failed and exits 1.
+ * for a while, releases them on another thread, and stops in the middle; twice. What matters is
+ * that the sanitizers find nothing. Prints the number of pictures, or what failed and exits 1.
  */
 #include "capture.h"
 

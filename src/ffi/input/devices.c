@@ -75,7 +75,7 @@ pf_result pf_input_devices_open(pf_input_devices *self, const pf_input_config *c
                              PF_ARRAY_COUNT(self->globals));
   if (result == PF_OK) result = open_keyboards(self);
   if (result == PF_OK) result = open_pointer(self, config->output);
-  if (result == PF_OK) result = pf_wayland_roundtrip(&self->connection);
+  if (result == PF_OK) result = pf_wayland_roundtrip(&self->connection, PF_WAYLAND_ANSWER_MS);
   return result;
 }
 

@@ -15,6 +15,7 @@ enum {
   PACE_NS = 1000000,
   EDGE_PACE_NS = 500000,
   EDGE_BURST_NS = 64 * EDGE_PACE_NS,
+  CLOSE_MS_MAX = 200, /* a compositor that hangs may not hold up the end of a session */
 };
 
 struct pf_input {
@@ -107,7 +108,7 @@ static void end(pf_input *self) {
   char words[128];
   atomic_store(&self->gone, true);
   pf_count(self->counters.failures, 1);
-  snprintf(words, sizeof words, "Keyboard and mouse have no desktop any more: %s.", pf_last_error());
+  snprintf(words, sizeof words, "The desktop takes no input any more: %s.", pf_last_error());
   pf_events_post(self->config.events, PF_EVENT_ENDED, self->config.stage, 0, 0, words);
 }
 
@@ -124,8 +125,8 @@ static void *run(void *argument) {
       return NULL;
     }
   }
-  pf_input_devices_release(&self->devices);
-  pf_wayland_flushed(connection);
+  if (pf_wayland_flushed(connection)) pf_input_devices_release(&self->devices);
+  pf_wayland_roundtrip(connection, CLOSE_MS_MAX);
   return NULL;
 }
 

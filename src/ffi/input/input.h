@@ -13,7 +13,7 @@
  * PF_INPUT_SETTLE_MS after open, but queued.
  *
  * Text. A character that the layout has is typed by its key, with the modifiers of its level; every
- * other one by a second keyboard whose keymap is made for the text. U+000A is Return, U+0009 is Tab.
+ * other one by a second keyboard whose keymap is made for the text. U+000A is Return, U+0009 Tab.
  * The modifiers that are held meanwhile do not apply to text.
  *
  * Pace. At most one motion and one character a millisecond and, beyond a burst of 64, two edges: an
@@ -33,7 +33,8 @@ typedef struct pf_input pf_input;
 /* Connects, makes the devices and starts the thread. PF_E_MISSING: no such socket, output or
  * protocol; PF_E_ARGUMENT: no such keyboard layout. */
 pf_result pf_input_open(const pf_input_config *config, pf_input **out);
-/* Releases all that is down, discards what is queued, and frees. NULL is allowed. */
+/* Releases all that is down, discards what is queued, and frees; takes 200 ms at most, for a
+ * compositor that hangs. NULL is allowed. */
 void pf_input_close(pf_input *self);
 const pf_input_counters *pf_input_counters_block(pf_input *self);
 

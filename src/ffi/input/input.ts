@@ -101,7 +101,7 @@ export class InputDevices {
     if (this.#address !== 0) input().functions.pf_input_release_all(this.#handle);
   }
 
-  /** Sends what is queued if the compositor takes it at once, releases everything, and frees. */
+  /** Releases everything, discards what is queued, and frees. */
   close(): void {
     input().functions.pf_input_close(pointer(this.#address));
     this.#address = 0;

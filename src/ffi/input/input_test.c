@@ -41,9 +41,12 @@ static void run(const char *socket) {
   for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, press, input);
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   const pf_input_counters *counters = pf_input_counters_block(input);
-  if (counters->keys == 0 || counters->merged == 0 || counters->failures != 0) {
-    fprintf(stderr, "keys %llu, merged %llu, failures %llu\n", (unsigned long long)counters->keys,
-            (unsigned long long)counters->merged, (unsigned long long)counters->failures);
+  uint64_t keys = __atomic_load_n(&counters->keys, __ATOMIC_RELAXED);
+  uint64_t merged = __atomic_load_n(&counters->merged, __ATOMIC_RELAXED);
+  uint64_t failures = __atomic_load_n(&counters->failures, __ATOMIC_RELAXED);
+  if (keys == 0 || merged == 0 || failures != 0) {
+    fprintf(stderr, "keys %llu, merged %llu, failures %llu\n", (unsigned long long)keys,
+            (unsigned long long)merged, (unsigned long long)failures);
     exit(1);
   }
   pf_input_close(input);

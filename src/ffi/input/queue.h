@@ -48,7 +48,7 @@ const pf_input_event *pf_input_queue_peek(const pf_input_queue *queue, uint32_t 
 void pf_input_queue_pop(pf_input_queue *queue);
 
 /*
- * UTF-8 (RFC 3629: shortest form, no surrogates) to code points; returns their count, or -1 for what
+ * UTF-8 (RFC 3629: shortest form, no surrogates) to code points; returns their count, -1 for what
  * is not UTF-8 or can't be typed: control characters other than U+0009 and U+000A, noncharacters.
  * `out` has room for `bytes` of them.
  */

@@ -50,8 +50,8 @@ static bool read_file(char **values, pf_supervise_options *out) {
 static bool read_user(char **values, pf_supervise_options *out) {
   uint32_t uid, gid;
   /* The largest number means "unchanged" to setresuid. */
-  if (!read_number(values[0], UINT32_MAX - 1, &uid) || !read_number(values[1], UINT32_MAX - 1, &gid))
-    return false;
+  const uint32_t most = UINT32_MAX - 1;
+  if (!read_number(values[0], most, &uid) || !read_number(values[1], most, &gid)) return false;
   if (uid == 0 || gid == 0) return pf_supervise_say(0, "--user is for an unprivileged user");
   if (geteuid() != 0) return pf_supervise_say(0, "--user needs root");
   out->drop = true;

@@ -9,7 +9,7 @@
  *     --grace MILLISECONDS   between TERM and KILL, default 1000
  *
  * It ends the command and every descendant (also those that forked twice, left the session, or were
- * adopted) when the command ends, when its own standard input reaches its end, when its parent dies,
+ * adopted) when the command ends, when its own standard input is at its end, when its parent dies,
  * or when it gets TERM, INT or HUP: TERM to all, after the grace KILL to all until none is left.
  * The parent holds the other end of standard input: that is how its SIGKILL is noticed. Should the
  * supervisor itself be killed, the kernel kills the command.

@@ -72,7 +72,7 @@ uint32_t pf_supervise_signal_tree(int signal_number) {
   uint32_t count = read_processes(), signalled = 0;
   pid_t self = getpid();
   qsort(processes, count, sizeof processes[0], by_pid);
-  /* A child's number may be below its parent's, when numbers wrapped: repeat until nothing is new. */
+  /* A child's number may be below its parent's, if numbers wrapped: repeat until nothing is new. */
   for (bool changed = true; changed;) {
     changed = false;
     for (uint32_t i = 0; i < count; i++) {

@@ -36,7 +36,8 @@ static const struct wl_buffer_listener buffer_listener = {.release = on_released
 
 static void fill(uint32_t *pixels, int left, int top, int right, int bottom, uint32_t colour) {
   for (int y = top; y < bottom; y++) {
-    for (int x = left; x < right; x++) pixels[(size_t)y * (size_t)client.width + (size_t)x] = colour;
+    uint32_t *row = pixels + (size_t)y * (size_t)client.width;
+    for (int x = left; x < right; x++) row[x] = colour;
   }
 }
 

@@ -76,11 +76,11 @@ pf_result pf_wayland_open(pf_wayland *self, const char *socket, pf_wayland_globa
   wl_registry_add_listener(self->registry, &registry_listener, self);
   /* The first answer names the globals, the second describes the outputs, the third their names
    * where only xdg-output has them. */
-  pf_result result = pf_wayland_roundtrip(self);
+  pf_result result = pf_wayland_roundtrip(self, PF_WAYLAND_ANSWER_MS);
   if (result == PF_OK) result = check_globals(self);
   if (result == PF_OK) pf_wayland_name_outputs(self);
-  if (result == PF_OK) result = pf_wayland_roundtrip(self);
-  if (result == PF_OK) result = pf_wayland_roundtrip(self);
+  if (result == PF_OK) result = pf_wayland_roundtrip(self, PF_WAYLAND_ANSWER_MS);
+  if (result == PF_OK) result = pf_wayland_roundtrip(self, PF_WAYLAND_ANSWER_MS);
   if (result != PF_OK) pf_wayland_close(self);
   return result;
 }
@@ -107,9 +107,9 @@ static void on_done(void *data, struct wl_callback *callback, uint32_t serial) {
 
 static const struct wl_callback_listener done_listener = {.done = on_done};
 
-pf_result pf_wayland_roundtrip(pf_wayland *self) {
+pf_result pf_wayland_roundtrip(pf_wayland *self, uint32_t ms_max) {
   bool done = false;
-  uint64_t until_ns = pf_now_ns() + PF_WAYLAND_ANSWER_MS * 1000000ull;
+  uint64_t until_ns = pf_now_ns() + ms_max * 1000000ull;
   struct wl_callback *callback = wl_display_sync(self->display);
   wl_callback_add_listener(callback, &done_listener, &done);
   pf_result result = PF_OK;

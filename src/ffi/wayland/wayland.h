@@ -59,8 +59,9 @@ pf_result pf_wayland_open(pf_wayland *self, const char *socket, pf_wayland_globa
 /* Destroys what open made; the caller has destroyed its own proxies. */
 void pf_wayland_close(pf_wayland *self);
 
-/* Waits until the compositor has handled all requests so far; PF_E_CLOSED when it does not. */
-pf_result pf_wayland_roundtrip(pf_wayland *self);
+/* Waits until the compositor has handled all requests so far; PF_E_CLOSED when it has not in time.
+ * A compositor drops what is unread of a connection that closes. */
+pf_result pf_wayland_roundtrip(pf_wayland *self, uint32_t ms_max);
 
 /* The output of that name; the first one for "". NULL after pf_fail when there is none. */
 pf_wayland_output *pf_wayland_find_output(pf_wayland *self, const char *name);

@@ -40,7 +40,5 @@ export function plainProgram(command: string): string | undefined {
 }
 
 const shellWords = new Set(
-  "if for while until case exec cd export set unset eval . trap ulimit umask true false : time".split(
-    " ",
-  ),
+  "if for while until case exec cd export set unset eval . trap umask true false : time".split(" "),
 );

@@ -37,7 +37,7 @@ export interface TestDesktopOptions {
   readonly mode?: string;
   /** What the test application does: see desktop_client.h. */
   readonly client?: "still" | "moving" | `burst ${number}`;
-  /** Another application; FOLDER in it is the folder, and what it writes to FOLDER/lines is read. */
+  /** Another application; FOLDER in it is the folder; what it writes to FOLDER/lines is read. */
   readonly app?: string;
 }
 

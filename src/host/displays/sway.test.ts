@@ -12,8 +12,11 @@ import { runtimeBase } from "./user.ts";
 import { WlrootsDisplays } from "./wlroots.ts";
 
 const mode = parseMode("640x480@60");
+/** Folders of desktops that this process made. */
 const folders = () =>
-  readdirSync(runtimeBase(process.env)).filter((name) => name.startsWith("punktfunk-"));
+  readdirSync(runtimeBase(process.env)).filter((name) =>
+    name.startsWith(`punktfunk-${process.pid}-`),
+  );
 
 /** Processes whose command line or environment names a folder. */
 function processesOf(folder: string): number[] {
@@ -97,9 +100,10 @@ describe.skipIf(!swayInstalled)("a desktop of the host's own", () => {
   });
 
   test("goes when its host is killed", async () => {
+    const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).pathname);
     const program = `
-      import { SwayDisplays } from ${JSON.stringify(new URL("./sway.ts", import.meta.url).pathname)};
-      import { parseMode } from ${JSON.stringify(new URL("../../wire/mode.ts", import.meta.url).pathname)};
+      import { SwayDisplays } from ${source("./sway.ts")};
+      import { parseMode } from ${source("../../wire/mode.ts")};
       const display = await new SwayDisplays().create(parseMode("640x480@60"));
       console.log(display.socketPath);
       await new Promise(() => setInterval(() => {}, 1000));

@@ -73,7 +73,10 @@ export class SwayDisplays implements DisplayBackend {
       throw new PfError("PF_DISPLAY_MISSING", "sway is not installed.", { hint: missingHint });
     const app = chooseApplication({ app: this.#app, which: (name) => this.#which(name) });
     const user = desktopUser(this.#env);
-    const folder = join(runtimeBase(this.#env), `punktfunk-${randomBytes(6).toString("hex")}`);
+    const folder = join(
+      runtimeBase(this.#env),
+      `punktfunk-${process.pid}-${randomBytes(4).toString("hex")}`,
+    );
     const desktop = new SwayDesktop({ program, app, user, folder, mode, env: this.#env });
     try {
       await desktop.begin(options.signal);

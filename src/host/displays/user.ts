@@ -98,7 +98,7 @@ function mayUse(path: string, user: DesktopUser | undefined): boolean {
 const harmless = /^(PATH|LANG|LANGUAGE|LC_\w+|TZ|COLORTERM|XKB_DEFAULT_\w+|XCURSOR_\w+)$/;
 /** Names that would lead an application to another desktop than its own. */
 const foreign =
-  /^(WAYLAND_\w+|DISPLAY|XAUTHORITY|SWAYSOCK|I3SOCK|WLR_\w+|DESKTOP_STARTUP_ID|XDG_(SESSION|SEAT|VTNR)\w*|TERM\w*)$/;
+  /^(WAYLAND_\w+|DISPLAY|XAUTHORITY|SWAYSOCK|I3SOCK|WLR_\w+|XDG_(SESSION|SEAT|VTNR)\w*|TERM\w*)$/;
 
 /** The environment of a desktop in `folder`. */
 export function desktopEnvironment(

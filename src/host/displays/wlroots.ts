@@ -98,7 +98,7 @@ function foundDisplay(socketPath: string, wanted: Mode): Display {
     mode,
     note: same
       ? ""
-      : `This compositor can't add an output, so ${output.name} is streamed at ${formatMode(mode)}.`,
+      : `This compositor adds no outputs: ${output.name} is streamed at ${formatMode(mode)}.`,
     ended: new Promise(() => {}), // the capture sees it
     destroy: async () => {},
   };
@@ -139,7 +139,8 @@ class SwayOutput implements Display {
     this.#canUnplug = major > sinceMajor || (major === sinceMajor && minor >= sinceMinor);
     this.outputName = spareOutputs.get(this.#ipcPath)?.pop() ?? (await this.#add());
     if (!this.#canUnplug) {
-      this.note = `sway ${major}.${minor} can't remove an output: ${this.outputName} stays until sway ends.`;
+      const version = `sway ${major}.${minor}`;
+      this.note = `${version} can't remove an output: ${this.outputName} stays until sway ends.`;
     }
     const rate = mode.refreshMilliHz / 1000;
     const custom = `${mode.width}x${mode.height}@${rate}Hz`;
@@ -174,7 +175,7 @@ class SwayOutput implements Display {
     if (this.outputName !== "" && this.#canUnplug) {
       await this.#ipc.command(`output ${this.outputName} unplug`).catch(() => {});
     } else if (this.outputName !== "") {
-      /* A disabled one would break later mode changes of such a sway: keep it for the next session. */
+      /* A disabled one would break later mode changes of such a sway: keep it for the next time. */
       const spare = spareOutputs.get(this.#ipcPath) ?? [];
       spareOutputs.set(this.#ipcPath, [...spare, this.outputName]);
     }
