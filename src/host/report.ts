@@ -36,6 +36,8 @@ export interface SessionEndedReport {
   readonly message: string;
   readonly framesSent: number;
   readonly packetsSent: number;
+  /** Of the packets sent. */
+  readonly parityPackets: number;
   readonly packetsDropped: number;
 }
 

@@ -86,6 +86,7 @@ export class HostSession {
     const figures = {
       framesSent: sent?.get("frames") ?? 0,
       packetsSent: sent?.get("packets") ?? 0,
+      parityPackets: sent?.get("parity_packets") ?? 0,
       packetsDropped: sent?.get("packets_dropped") ?? 0,
     };
     await this.#close(listening);
@@ -308,6 +309,7 @@ export class HostSession {
   async #endedReport(figures: {
     framesSent: number;
     packetsSent: number;
+    parityPackets: number;
     packetsDropped: number;
   }): Promise<HostReport> {
     const close = await this.#options.connection.closed;
