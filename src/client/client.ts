@@ -100,6 +100,7 @@ async function reach(options: ClientOptions, hooks: ClientHooks): Promise<Contro
   return connectControl({
     host,
     port,
+    signal: hooks.interrupted,
     verify: async (fingerprint) => {
       const answer = judgeHost({
         host,

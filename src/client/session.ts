@@ -40,7 +40,7 @@ export interface ClientSessionOptions {
   readonly typeText: string | undefined;
   readonly warn: (text: string) => void;
   readonly onInterval: (figures: Interval) => void;
-  /** The picture is right again, this long after the loss was noticed. */
+  /** The picture is right again, this long after the last one that was. */
   readonly onRecovered: (frame: number, afterMs: number) => void;
 }
 

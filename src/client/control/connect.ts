@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly port: number;
   /** For the handshake alone; asking a person in `verify` is not counted. */
   readonly timeoutMs?: number;
+  /** Gives the handshake up; an open connection is not touched. */
+  readonly signal?: AbortSignal;
   /** Resolves when the host of this fingerprint is trusted, throws the PfError when not. */
   readonly verify: (fingerprint: string) => Promise<void>;
 }
@@ -22,7 +24,8 @@ const staggerMs = 250;
 
 /**
  * Connects and lets `verify` decide before anything is sent. The caller says hello next. Throws
- * PF_USAGE, PF_HOST_UNKNOWN, PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION, PF_HOST_BUSY, or what
+ * PF_USAGE, PF_HOST_UNKNOWN, PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION, PF_HOST_BUSY,
+ * PF_INTERRUPTED, or what
  * `verify` throws.
  */
 export async function connectControl(options: ConnectOptions): Promise<ControlConnection> {
@@ -30,7 +33,8 @@ export async function connectControl(options: ConnectOptions): Promise<ControlCo
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new PfError("PF_USAGE", `${port} is not a port: ports go from 1 to 65535.`);
   }
-  const target = { host, port, timeoutMs };
+  const given = options.signal === undefined ? {} : { signal: options.signal };
+  const target = { host, port, timeoutMs, ...given };
   const dialed = await dialFirst(await resolve(host), target);
   const fingerprint = dialed.fingerprint;
   const startedMs = performance.now();
@@ -50,6 +54,7 @@ export interface Target {
   readonly host: string;
   readonly port: number;
   readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
 }
 
 /** The host does not wait for a person's answer: connects anew, to the same certificate. */

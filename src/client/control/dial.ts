@@ -24,6 +24,8 @@ export interface DialOptions {
   readonly address: string;
   readonly port: number;
   readonly timeoutMs: number;
+  /** Gives the attempt up. */
+  readonly signal?: AbortSignal;
 }
 
 /** A finished handshake; its socket closes with the session. */
@@ -38,7 +40,7 @@ export interface Dialed {
   abandon(reason: Reason): Promise<void>;
 }
 
-/** Throws PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION or PF_HOST_BUSY. */
+/** Throws PF_HOST_UNREACHABLE, PF_PROTOCOL_VERSION, PF_HOST_BUSY or PF_INTERRUPTED. */
 export async function dial(options: DialOptions): Promise<Dialed> {
   const { address, port, timeoutMs } = options;
   const { connect, QuicEndpoint } = await loadQuic();
@@ -68,11 +70,17 @@ export async function dial(options: DialOptions): Promise<Dialed> {
     session.destroy(undefined, { code: reasons[reason][0], type: "application" });
     await closed;
   };
+  const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
+  const interrupt = () => giveUp(new PfError("PF_INTERRUPTED", "The connection was given up."));
+  options.signal?.addEventListener("abort", interrupt);
+  if (options.signal?.aborted === true) interrupt();
   try {
-    await Promise.race([session.opened, refusal(options, session)]);
+    await Promise.race([session.opened, refusal(options, session), given]);
   } catch (thrown) {
     await abandon("idle");
     throw thrown instanceof PfError ? thrown : dialError(options, thrown);
+  } finally {
+    options.signal?.removeEventListener("abort", interrupt);
   }
   const certificate = session.peerCertificate;
   if (certificate === undefined || secret === undefined) {
