@@ -14,6 +14,8 @@ export interface LinkOptions {
   /** Client → host. */
   readonly up?: Partial<Impairment>;
   readonly seed: number;
+  /** Sees each packet as it comes in; borrowed until it returns. */
+  readonly observe?: (direction: "down" | "up", packet: Uint8Array) => void;
 }
 
 export interface LinkCounts {
@@ -88,6 +90,7 @@ export class ImpairedLink {
     }
     const { host, port: targetPort } = this.#options.target;
     const up = { ...cleanLink, ...this.#options.up };
+    this.#options.observe?.("up", packet);
     void peer.then(({ upstream }) =>
       this.#relay(packet, up, this.#random.up, this.up, (bytes) =>
         upstream.send(bytes, targetPort, host),
@@ -100,6 +103,7 @@ export class ImpairedLink {
       hostname: "127.0.0.1",
       socket: {
         data: (_socket, packet) => {
+          this.#options.observe?.("down", packet);
           this.#relay(
             Buffer.from(packet),
             this.#downImpairment,
