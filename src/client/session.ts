@@ -12,7 +12,7 @@ import { closeError } from "../transport/close-reason.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
-import { ClockSync } from "./control/clock.ts";
+import { ClockSync, isLoopback } from "./control/clock.ts";
 import {
   type ClientSnapshot,
   type ClockFigures,
@@ -81,7 +81,11 @@ export class ClientSession {
       record: options.record,
     });
     this.#input = new InputForwarder((message) => connection.send(message));
-    this.#clock = new ClockSync({ send: (probe) => connection.send(probe), nowNs });
+    this.#clock = new ClockSync({
+      send: (probe) => connection.send(probe),
+      nowNs,
+      isSameMachine: isLoopback(connection.peer.address),
+    });
   }
 
   /** Streams until the duration is over, the window is closed, `end` is called or the host leaves. */

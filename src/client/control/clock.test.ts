@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { SeededRandom } from "../../base/random.ts";
 import type { MessageOf } from "../../wire/control.ts";
-import { ClockEstimator, type ClockSample, ClockSync } from "./clock.ts";
+import { ClockEstimator, type ClockSample, ClockSync, isLoopback } from "./clock.ts";
 
 /** A round over a path of these delays, with a host whose clock is `skew` ahead. */
 function sample(options: { at: bigint; there: bigint; back: bigint; skew: bigint }): ClockSample {
@@ -95,6 +95,26 @@ test("eight rounds are run one after another, and stray echoes change nothing", 
   expect(sent).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   expect(estimate?.rttNs).toBe(millisecond);
   expect(estimate?.offsetNs).toBe(-second + millisecond / 2n);
+});
+
+test("on one machine there is one clock, unless the rounds say otherwise", async () => {
+  for (const [skew, offset] of [
+    [0n, 0n],
+    [second, -second + millisecond],
+  ] as const) {
+    let now = 0n;
+    const send = ({ id, clientNs }: MessageOf<"clockProbe">) =>
+      queueMicrotask(() => {
+        now += 2n * millisecond; // all of it on the way back: half of it looks like an offset
+        const hostNs = clientNs + skew;
+        const times = { hostReceivedNs: hostNs, hostSentNs: hostNs };
+        sync.take({ type: "clockEcho", id, clientNs, ...times });
+      });
+    const sync = new ClockSync({ send, nowNs: () => now, isSameMachine: true });
+    expect((await sync.synchronise())?.offsetNs).toBe(offset);
+  }
+  expect(["127.0.0.1", "::1", "::ffff:127.0.0.5"].every(isLoopback)).toBe(true);
+  expect(["192.0.2.7", "fe80::1", "127.example"].some(isLoopback)).toBe(false);
 });
 
 test("a host that never answers costs two seconds once and leaves the offset unknown", async () => {
