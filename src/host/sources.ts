@@ -52,7 +52,8 @@ export function prepareSynthetic(mode: Mode, pattern: SourcePattern, why: string
         height: mode.height,
         refreshMilliHz: mode.refreshMilliHz,
         pattern,
-        events,
+        // A still has been drawn after one picture, which is not the end of the session.
+        ...(pattern === "still" ? {} : { events }),
         stage,
       }),
     destroy: async () => {},
