@@ -51,7 +51,6 @@ export interface SessionResult {
 
 /** Without any picture for this long the session is given up. */
 const firstPictureMsMax = 10_000;
-const tickMs = 50;
 const intervalMs = 1000;
 /** Clocks drift: the offset is taken anew this often. */
 const clockIntervalMs = 10_000;
@@ -66,6 +65,10 @@ export class ClientSession {
   #sendDropped: number | null = null;
   #failure: PfError | null = null;
   #firstPictureAt: number | null = null;
+  /** Taken when the end was asked for: the goodbye is no part of the stream. */
+  #last: ClientSnapshot | undefined;
+  /** Until the first picture for how long one is waited, then for how long to stream. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ClientSessionOptions) {
     const { connection, welcome } = options;
@@ -99,7 +102,7 @@ export class ClientSession {
     connection.send({ type: "start" });
     void this.#compareClocks();
     let earlier = this.pipeline.snapshot(startedAt);
-    const ticker = setInterval(() => this.#tick(startedAt), tickMs);
+    this.#timer = setTimeout(() => this.#fail(this.#noPicture()), firstPictureMsMax);
     const reporter = setInterval(() => {
       const later = this.pipeline.snapshot(performance.now());
       onInterval(interval(earlier, later));
@@ -107,21 +110,22 @@ export class ClientSession {
     }, intervalMs);
     const synchroniser = setInterval(() => void this.#compareClocks(), clockIntervalMs);
     const close = await connection.closed;
-    clearInterval(ticker);
+    clearTimeout(this.#timer);
     clearInterval(reporter);
     clearInterval(synchroniser);
-    const last = this.pipeline.snapshot(performance.now());
+    this.#last ??= this.pipeline.snapshot(performance.now());
     this.pipeline.close();
     await events.close();
     await listening;
     return {
-      summary: this.#summary(last, this.#firstPictureAt ?? startedAt),
+      summary: this.#summary(this.#last, this.#firstPictureAt ?? startedAt),
       error: this.#failure ?? closeError(close),
     };
   }
 
   /** Ends the session in order: what is pressed is released, the host is told. */
   async end(reason: "done" | "interrupted"): Promise<void> {
+    this.#last ??= this.pipeline.snapshot(performance.now());
     this.#input.releaseAll();
     await this.#options.connection.close(reason);
   }
@@ -151,20 +155,16 @@ export class ClientSession {
     this.pipeline.setClockOffset(offset.offsetNs);
   }
 
-  /** Notices the first picture, and that none comes. */
-  #tick(startedAt: number): void {
+  /** The time to stream counts from the first picture, at whatever time its event is seen. */
+  #onFirstPicture(event: NativeEvent): void {
     const { durationMs, typeText, connection } = this.#options;
-    const now = performance.now();
-    if (this.#firstPictureAt === null) {
-      if (this.pipeline.decode.counters.get("frames_out") > 0) {
-        this.#firstPictureAt = now;
-        if (typeText !== undefined) connection.send({ type: "text", text: typeText });
-      } else if (now - startedAt > firstPictureMsMax) {
-        this.#fail(this.#noPicture());
-      }
-    } else if (durationMs !== undefined && now - this.#firstPictureAt >= durationMs) {
-      void this.end("done");
+    const sinceMs = Number(nowNs() - event.timeNs) / 1e6;
+    this.#firstPictureAt = performance.now() - sinceMs;
+    clearTimeout(this.#timer);
+    if (durationMs !== undefined) {
+      this.#timer = setTimeout(() => void this.end("done"), durationMs - sinceMs);
     }
+    if (typeText !== undefined) connection.send({ type: "text", text: typeText });
   }
 
   #noPicture(): PfError {
@@ -202,6 +202,9 @@ export class ClientSession {
         return;
       case "note":
         warn(event.text);
+        return;
+      case "first_frame":
+        if (event.stage === stageNumber.decode) this.#onFirstPicture(event);
         return;
       case "recovered":
         this.#options.onRecovered(event.a, event.b);
