@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1947950058u
+#define PF_ABI_HASH 1446004539u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -38,7 +38,7 @@
 #define PF_REPLAY_WINDOW_PACKETS 4096 /* sequence numbers that the replay window remembers */
 #define PF_HELLO_INTERVAL_MS 500 /* how often a client repeats its media hello */
 #define PF_TIP_FIRST_MS 10 /* an idle sender names its newest frame after this */
-#define PF_TIP_MAX_MS 500 /* and then at doubling intervals up to this one */
+#define PF_TIP_MAX_MS 40 /* then at doubling intervals up to this one: what a burst swallowed is missed soon */
 #define PF_CONTROL_MESSAGE_BYTES_MAX 65536 /* one control message, length prefix not counted */
 #define PF_DATAGRAM_BYTES_MAX 1150 /* what one QUIC datagram carries */
 #define PF_TEXT_BYTES_MAX 4096 /* one text input message */
