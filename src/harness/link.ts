@@ -63,6 +63,10 @@ export class ImpairedLink {
         data: (_socket, packet, port, address) => {
           if (link !== undefined) link.#fromClient(Buffer.from(packet), port, address);
         },
+        // A client that has left refuses what is still on its way.
+        error: () => {
+          if (link !== undefined) link.down.refused++;
+        },
       },
     });
     link = new ImpairedLink(front, options);
@@ -112,6 +116,9 @@ export class ImpairedLink {
             (bytes) => this.#front.send(bytes, port, address),
           );
         },
+        error: () => {
+          this.up.refused++;
+        },
       },
     });
     return { address, port, upstream };
@@ -133,8 +140,13 @@ export class ImpairedLink {
     }
     const deliver = () => {
       if (this.#closed) return;
-      if (send(packet)) counts.forwarded++;
-      else counts.refused++;
+      try {
+        if (send(packet)) counts.forwarded++;
+        else counts.refused++;
+      } catch {
+        // What the kernel heard of an earlier packet, it says at the next one.
+        counts.refused++;
+      }
     };
     for (const delay of fate.arrivals) {
       if (delay <= 0) deliver();

@@ -13,14 +13,16 @@ import {
   type ClientResult,
   runClient,
 } from "../client/client.ts";
-import type { Interval } from "../client/figures.ts";
+import type { Interval, Summary } from "../client/figures.ts";
 import type { ClientSession } from "../client/session.ts";
+import { PictureTap } from "../ffi/decode/tap.ts";
 import { type Host, type HostOptions, startHost } from "../host/host.ts";
 import type { HostReport } from "../host/report.ts";
 import { limit } from "../wire/limits.ts";
 import { parseMode } from "../wire/mode.ts";
 import type { Impairment } from "./impairment.ts";
 import { ImpairedLink } from "./link.ts";
+import { until } from "./processes.ts";
 
 export interface LoopbackOptions {
   readonly host?: Partial<HostOptions>;
@@ -140,6 +142,87 @@ export function runLoopback(options: LoopbackOptions): Promise<LoopbackResult> {
     } finally {
       await host.stop("shutting-down");
       await link?.close();
+    }
+  });
+}
+
+/** A stream while it runs, for those who look into it. */
+export interface Watched {
+  readonly host: Host;
+  readonly link: ImpairedLink;
+  readonly session: ClientSession;
+  /** Holds the newest decoded picture and reads the markers. */
+  readonly tap: PictureTap;
+  readonly hooks: ReturnType<typeof collectingHooks>;
+  /** What the client's recoveries took, in milliseconds. */
+  readonly recoveries: readonly number[];
+  /** From Welcome to the first picture, in milliseconds. */
+  readonly firstPictureMs: number;
+}
+
+export interface WatchOptions {
+  readonly host?: Partial<HostOptions>;
+  readonly client?: Partial<ClientOptions>;
+  readonly down?: Partial<Impairment>;
+  readonly seed?: number;
+}
+
+/** A stream through a link that lasts as long as `body`; every part of it closes afterwards. */
+export function watchStream(
+  options: WatchOptions,
+  body: (watched: Watched) => Promise<void>,
+): Promise<{ readonly summary: Summary; readonly reports: readonly HostReport[] }> {
+  return withState(async () => {
+    const reports: HostReport[] = [];
+    const host = await startTestHost(reports, options.host);
+    const link = await ImpairedLink.open({
+      target: { host: "127.0.0.1", port: host.mediaPort },
+      down: options.down ?? {},
+      seed: options.seed ?? 1,
+    });
+    const tap = new PictureTap({ readMarkers: true });
+    const end = new AbortController();
+    const hooks = collectingHooks({ interrupted: end.signal });
+    const recoveries: number[] = [];
+    const started = Promise.withResolvers<ClientSession>();
+    let welcomedAt = 0;
+    const { durationMs: _, ...endless } = testClient(host, {
+      pictureSink: tap.sink(),
+      mediaPeer: { address: "127.0.0.1", port: link.port },
+      ...options.client,
+    });
+    const client = runClient(
+      { durationMs: undefined, ...endless },
+      {
+        ...hooks.hooks,
+        started: started.resolve,
+        record: (record) => {
+          if (record.type === "welcome") welcomedAt = performance.now();
+          if (record.type === "recovered") recoveries.push(record["afterMs"] as number);
+        },
+      },
+    );
+    const failed = client.then(({ error }) => {
+      throw error ?? new Error("the stream ended by itself");
+    });
+    failed.catch(() => {});
+    try {
+      const session = await Promise.race([started.promise, failed]);
+      const { counters } = session.pipeline.decode;
+      await Promise.race([until(() => counters.get("frames_out") > 0, "a picture"), failed]);
+      const firstPictureMs = performance.now() - welcomedAt;
+      const watched = { host, link, session, tap, hooks, recoveries, firstPictureMs };
+      await Promise.race([body(watched), failed]);
+      end.abort();
+      const { summary } = await client;
+      if (summary === undefined) throw new Error("there is no summary");
+      return { summary, reports };
+    } finally {
+      end.abort();
+      await client;
+      await host.stop("shutting-down");
+      await link.close();
+      tap.close();
     }
   });
 }

@@ -38,7 +38,10 @@ export const limits = {
   replay_window_packets: [4096, "sequence numbers that the replay window remembers"],
   hello_interval_ms: [500, "how often a client repeats its media hello"],
   tip_first_ms: [10, "an idle sender names its newest frame after this"],
-  tip_max_ms: [40, "then at doubling intervals up to this one: what a burst swallowed is missed soon"],
+  tip_max_ms: [
+    40,
+    "then at doubling intervals up to this one: what a burst swallowed is missed soon",
+  ],
   control_message_bytes_max: [65_536, "one control message, length prefix not counted"],
   datagram_bytes_max: [1150, "what one QUIC datagram carries"],
   text_bytes_max: [4096, "one text input message"],
