@@ -14,7 +14,7 @@ export const eventKind = {
   first_frame: 5,
   /** a = first missing frame. A keyframe is needed unless it still completes. */
   stall: 6,
-  /** a = frame index of the keyframe that ended a stall, b = milliseconds without a picture. */
+  /** a = index of the frame that ended a stall, b = milliseconds without a picture. */
   recovered: 7,
   /** The peer's media address was learned or changed; text = address. */
   path: 8,

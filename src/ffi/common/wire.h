@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1446004539u
+#define PF_ABI_HASH 1089789295u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -22,6 +22,7 @@
 #define PF_SHARD_BYTES_SMALL 512 /* smallest shard that a large enough frame is cut into */
 #define PF_SHARD_COUNT_TARGET 64 /* a block this long makes the parity share reliable */
 #define PF_SHARD_COUNT_MAX 65535 /* data + parity of one block of the 16-bit field */
+#define PF_BLOCK_SHARDS_MIN 1024 /* data or parity shards that are taken of a frame of any negotiated size */
 #define PF_PARITY_COUNT_MIN 2 /* one parity shard would make every second loss fatal */
 #define PF_PARITY_PERMILLE_MIN 50 /* 5%: floor of the adaptive share */
 #define PF_PARITY_PERMILLE_MAX 500 /* 50%: ceiling of the adaptive share */
@@ -633,6 +634,7 @@ typedef struct pf_send_counters {
   uint64_t packet_bytes;
   uint64_t parity_packets;
   uint64_t packets_dropped;
+  uint64_t frames_dropped;
   uint64_t blocked;
   uint64_t send_calls;
   uint64_t tips;
@@ -668,6 +670,7 @@ typedef struct pf_receive_counters {
   uint64_t packets_lost;
   uint64_t packets_late;
   uint64_t packets_duplicate;
+  uint64_t packets_unneeded;
   uint64_t dropped_geometry;
   uint64_t dropped_geometry_changed;
   uint64_t dropped_bounds;

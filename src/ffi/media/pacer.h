@@ -1,6 +1,7 @@
 /*
- * When a packet of a frame may leave: a frame's first `burst_bytes` leave at once, what is beyond is
- * spread at `pace_multiple` times the stream's rate. Pure: the caller tells the time and waits.
+ * When the packets of a frame may leave: its first `burst_bytes` at once, what is beyond at
+ * `bytes_per_second`, in chunks. Pure: the caller tells the time and waits. Each frame begins
+ * anew, and a caller whose queue grows stops waiting, so that pacing never adds up to a delay.
  */
 #ifndef PF_PACER_H
 #define PF_PACER_H
@@ -12,13 +13,28 @@ typedef struct pf_pacer {
   uint64_t begin_ns, sent_bytes;
 } pf_pacer;
 
+/* What one wake-up may be worth: shorter sleeps cost more than they spread. */
+#define PF_PACER_CHUNK_NS 500000u
+
 /* A frame begins at `now_ns`. */
 static inline void pf_pacer_begin(pf_pacer *pacer, uint64_t now_ns) {
   pacer->begin_ns = now_ns;
   pacer->sent_bytes = 0;
 }
 
-/* When the next `bytes` may leave, in the clock of `begin`; never before it. */
+/* How many of `count` packets of `packet_bytes` leave as the next chunk: 1 … count. */
+static inline uint32_t pf_pacer_chunk(const pf_pacer *pacer, uint32_t count,
+                                      uint32_t packet_bytes) {
+  if (pacer->bytes_per_second == 0) return count;
+  uint64_t room = pacer->bytes_per_second / (1000000000u / PF_PACER_CHUNK_NS);
+  if (pacer->sent_bytes < pacer->burst_bytes && pacer->burst_bytes - pacer->sent_bytes > room)
+    room = pacer->burst_bytes - pacer->sent_bytes;
+  uint64_t chunk = room / packet_bytes;
+  if (chunk < 1) return 1;
+  return chunk < count ? (uint32_t)chunk : count;
+}
+
+/* When the next `bytes` may leave, in the clock of `begin`, and that they do. */
 static inline uint64_t pf_pacer_next(pf_pacer *pacer, uint64_t bytes) {
   pacer->sent_bytes += bytes;
   if (pacer->bytes_per_second == 0 || pacer->sent_bytes <= pacer->burst_bytes)

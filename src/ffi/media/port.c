@@ -3,16 +3,18 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "session.h"
 
-/* Batches the thread takes before it looks at its timers and lets others have the lock. */
-#define BATCHES_IN_A_ROW 8
+/* Batches that the thread takes before it runs timers and lets others have the lock. */
+#define BATCHES_IN_A_ROW 4
 
 struct pf_port {
   pf_udp *udp;
@@ -23,18 +25,20 @@ struct pf_port {
   bool running;
   atomic_bool stopping;
   pthread_mutex_t lock;
+  atomic_uint waiting; /* threads that want the lock; the receiving thread lets them go first */
   pf_session *sessions[PF_PORT_SESSIONS_MAX];
-  uint64_t now_ns; /* of the batch */
+  uint32_t session_count;
+  uint64_t now_ns; /* when the datagram at hand was taken */
   pf_port_counters counters;
 };
 
-static void tell_buffer(const pf_port *port, const char *what, const char *name, uint32_t got,
-                        uint32_t wished) {
-  if (got >= wished) return;
+static void tell_buffers(const pf_port *port, uint32_t wish) {
+  uint32_t receive = pf_udp_receive_bytes(port->udp), send = pf_udp_send_bytes(port->udp);
+  if (receive >= wish && send >= wish) return;
   char text[PF_EVENT_TEXT_BYTES];
-  snprintf(text, sizeof text, "The kernel gives %u KiB to %s of %u: sysctl -w net.core.%s=%u",
-           got / 1024, what, wished / 1024, name, wished);
-  pf_events_post(port->events, PF_EVENT_NOTE, port->stage, got, wished, text);
+  snprintf(text, sizeof text, "Small UDP buffers may lose packets: sysctl -w %s%u %s%u",
+           "net.core.rmem_max=", wish, "net.core.wmem_max=", wish);
+  pf_events_post(port->events, PF_EVENT_NOTE, port->stage, receive, send, text);
 }
 
 PF_EXPORT pf_result pf_port_open(const pf_port_config *config, pf_port **out) {
@@ -45,22 +49,36 @@ PF_EXPORT pf_result pf_port_open(const pf_port_config *config, pf_port **out) {
   port->events = config->events;
   port->stage = config->stage;
   port->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  pf_result result = pf_udp_open(config->address, config->port, config->socket_bytes,
-                                 config->flags, &port->udp);
-  if (result != PF_OK || port->wake_fd < 0) {
+  pf_result result = port->wake_fd >= 0 ? pf_udp_open(config->address, config->port,
+                                                      config->socket_bytes, config->flags,
+                                                      &port->udp)
+                                        : pf_fail(PF_E_SYSTEM, "eventfd: %s", strerror(errno));
+  if (result != PF_OK) {
     if (port->wake_fd >= 0) close(port->wake_fd);
     free(port);
-    return result != PF_OK ? result : pf_fail(PF_E_SYSTEM, "eventfd: %s", strerror(errno));
+    return result;
   }
   pthread_mutex_init(&port->lock, NULL);
-  tell_buffer(port, "receive", "rmem_max", pf_udp_receive_bytes(port->udp), config->socket_bytes);
-  tell_buffer(port, "send", "wmem_max", pf_udp_send_bytes(port->udp), config->socket_bytes);
+  tell_buffers(port, config->socket_bytes);
   *out = port;
   return PF_OK;
 }
 
-static void take_packet(void *context, const pf_udp_packet *packet) {
-  pf_port *port = context;
+static bool is_plane(uint8_t plane) {
+  switch (plane) {
+    case PF_PLANE_VIDEO:
+    case PF_PLANE_PROBE:
+    case PF_PLANE_HELLO:
+    case PF_PLANE_TIP:
+    case PF_PLANE_AUDIO:
+    case PF_PLANE_MICROPHONE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void pf_port_take(pf_port *port, const pf_udp_packet *packet, uint64_t now_ns) {
   pf_count(port->counters.packets, 1);
   pf_count(port->counters.packet_bytes, packet->bytes);
   if (packet->bytes < PF_PACKET_HEADER_BYTES + PF_SEAL_TAG_BYTES) {
@@ -69,74 +87,77 @@ static void take_packet(void *context, const pf_udp_packet *packet) {
   }
   pf_packet_header header;
   memcpy(&header, packet->data, sizeof header);
-  switch (header.plane) {
-    case PF_PLANE_VIDEO:
-    case PF_PLANE_PROBE:
-    case PF_PLANE_HELLO:
-    case PF_PLANE_TIP:
-    case PF_PLANE_AUDIO:
-    case PF_PLANE_MICROPHONE:
-      break;
-    default:
-      pf_count(port->counters.dropped_plane, 1);
-      return;
+  if (!is_plane(header.plane)) {
+    pf_count(port->counters.dropped_plane, 1);
+    return;
   }
-  for (int i = 0; i < PF_PORT_SESSIONS_MAX; i++) {
-    pf_session *session = port->sessions[i];
-    if (session == NULL || pf_session_tag(session) != header.session) continue;
-    pf_session_take(session, packet, &header, port->now_ns);
+  for (uint32_t i = 0; i < port->session_count; i++) {
+    if (pf_session_tag(port->sessions[i]) != header.session) continue;
+    pf_session_take(port->sessions[i], packet, &header, now_ns);
     return;
   }
   pf_count(port->counters.dropped_session, 1);
 }
 
-/* Takes what is there and runs due timers. Returns how long nothing is due, in ns. */
-static uint64_t serve(pf_port *port) {
-  uint64_t kernel_drops = 0;
+static void take(void *context, const pf_udp_packet *packet) {
+  pf_port *port = context;
+  if (!packet->joined) port->now_ns = pf_now_ns();
+  pf_port_take(port, packet, port->now_ns);
+}
+
+uint64_t pf_port_tick(pf_port *port, uint64_t now_ns) {
   uint64_t due_ns = UINT64_MAX;
-  pthread_mutex_lock(&port->lock);
-  for (int batch = 0; batch < BATCHES_IN_A_ROW; batch++) {
-    port->now_ns = pf_now_ns();
-    uint32_t packets = pf_udp_receive(port->udp, take_packet, port, &kernel_drops);
-    if (packets == 0) break;
-    pf_count(port->counters.receive_calls, 1);
-  }
-  pf_gauge(port->counters.dropped_kernel, kernel_drops);
-  port->now_ns = pf_now_ns();
-  for (int i = 0; i < PF_PORT_SESSIONS_MAX; i++) {
-    if (port->sessions[i] == NULL) continue;
-    uint64_t next_ns = pf_session_tick(port->sessions[i], port->now_ns);
+  for (uint32_t i = 0; i < port->session_count; i++) {
+    uint64_t next_ns = pf_session_tick(port->sessions[i], now_ns);
     if (next_ns < due_ns) due_ns = next_ns;
   }
+  return due_ns;
+}
+
+/* Takes what is there and runs due timers; returns when the next timer is due. */
+static uint64_t serve(pf_port *port) {
+  while (atomic_load_explicit(&port->waiting, memory_order_acquire) > 0) sched_yield();
+  pthread_mutex_lock(&port->lock);
+  for (int batch = 0; batch < BATCHES_IN_A_ROW; batch++) {
+    bool more = pf_udp_receive(port->udp, take, port);
+    pf_count(port->counters.receive_calls, 1);
+    if (!more) break;
+  }
+  pf_gauge(port->counters.dropped_kernel, pf_udp_kernel_drops(port->udp));
+  uint64_t due_ns = pf_port_tick(port, pf_now_ns());
   pthread_mutex_unlock(&port->lock);
+  return due_ns;
+}
+
+/* Sleeps until a packet comes, someone wakes the thread, or `due_ns`. */
+static void sleep_until(pf_port *port, uint64_t due_ns) {
+  struct pollfd fds[2] = {{.fd = pf_udp_fd(port->udp), .events = POLLIN},
+                          {.fd = port->wake_fd, .events = POLLIN}};
   uint64_t now_ns = pf_now_ns();
-  if (due_ns == UINT64_MAX) return UINT64_MAX;
-  return due_ns > now_ns ? due_ns - now_ns : 0;
+  uint64_t idle_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+  struct timespec timeout = {.tv_sec = (time_t)(idle_ns / 1000000000u),
+                             .tv_nsec = (long)(idle_ns % 1000000000u)};
+  ppoll(fds, 2, due_ns == UINT64_MAX ? NULL : &timeout, NULL);
+  if (fds[1].revents & POLLIN) {
+    uint64_t count;
+    ssize_t taken = read(port->wake_fd, &count, sizeof count);
+    (void)taken;
+  }
 }
 
 static void *run(void *context) {
   pf_port *port = context;
   pf_thread_name("pf-receive");
-  while (!atomic_load_explicit(&port->stopping, memory_order_acquire)) {
-    uint64_t idle_ns = serve(port);
-    struct pollfd fds[2] = {{.fd = pf_udp_fd(port->udp), .events = POLLIN},
-                            {.fd = port->wake_fd, .events = POLLIN}};
-    struct timespec timeout = {.tv_sec = (time_t)(idle_ns / 1000000000u),
-                               .tv_nsec = (long)(idle_ns % 1000000000u)};
-    ppoll(fds, 2, idle_ns == UINT64_MAX ? NULL : &timeout, NULL);
-    if (fds[1].revents & POLLIN) {
-      uint64_t count;
-      ssize_t taken = read(port->wake_fd, &count, sizeof count);
-      (void)taken;
-    }
-  }
+  prctl(PR_SET_TIMERSLACK, 1UL); /* deadlines to the microsecond; the default is 50 µs late */
+  while (!atomic_load_explicit(&port->stopping, memory_order_acquire))
+    sleep_until(port, serve(port));
   return NULL;
 }
 
 static void wake(pf_port *port) {
   uint64_t one = 1;
   ssize_t written = write(port->wake_fd, &one, sizeof one);
-  (void)written;
+  (void)written; /* a full counter: it is awake anyway */
 }
 
 PF_EXPORT pf_result pf_port_start(pf_port *port) {
@@ -168,29 +189,41 @@ PF_EXPORT void pf_port_close(pf_port *port) {
 PF_EXPORT uint32_t pf_port_number(const pf_port *port) { return pf_udp_port(port->udp); }
 PF_EXPORT const void *pf_port_counters_block(pf_port *port) { return &port->counters; }
 
-pf_result pf_port_add(pf_port *port, pf_session *session) {
-  pf_result result = PF_E_FULL;
+void pf_port_lock(pf_port *port) {
+  atomic_fetch_add_explicit(&port->waiting, 1, memory_order_acq_rel);
   pthread_mutex_lock(&port->lock);
-  for (int i = 0; i < PF_PORT_SESSIONS_MAX && result != PF_OK; i++) {
-    if (port->sessions[i] != NULL) continue;
-    port->sessions[i] = session;
-    result = PF_OK;
-  }
-  pthread_mutex_unlock(&port->lock);
-  wake(port);
-  return result == PF_OK ? PF_OK : pf_fail(PF_E_FULL, "the port carries 64 sessions already");
+  atomic_fetch_sub_explicit(&port->waiting, 1, memory_order_acq_rel);
 }
 
-void pf_port_remove(pf_port *port, pf_session *session) {
-  pthread_mutex_lock(&port->lock);
-  for (int i = 0; i < PF_PORT_SESSIONS_MAX; i++)
-    if (port->sessions[i] == session) port->sessions[i] = NULL;
-  pthread_mutex_unlock(&port->lock);
-}
-
-void pf_port_lock(pf_port *port) { pthread_mutex_lock(&port->lock); }
 void pf_port_unlock(pf_port *port) {
   pthread_mutex_unlock(&port->lock);
   wake(port);
 }
+
+static uint32_t position_of(const pf_port *port, const pf_session *session) {
+  uint32_t at = 0;
+  while (at < port->session_count && port->sessions[at] != session) at++;
+  return at;
+}
+
+pf_result pf_port_add(pf_port *port, pf_session *session) {
+  pf_result result = PF_OK;
+  pf_port_lock(port);
+  for (uint32_t i = 0; i < port->session_count && result == PF_OK; i++)
+    if (pf_session_tag(port->sessions[i]) == pf_session_tag(session))
+      result = pf_fail(PF_E_ARGUMENT, "the port carries a session of this tag already");
+  if (result == PF_OK && port->session_count == PF_PORT_SESSIONS_MAX)
+    result = pf_fail(PF_E_FULL, "the port carries %d sessions already", PF_PORT_SESSIONS_MAX);
+  if (result == PF_OK) port->sessions[port->session_count++] = session;
+  pf_port_unlock(port);
+  return result;
+}
+
+void pf_port_remove(pf_port *port, pf_session *session) {
+  pf_port_lock(port);
+  uint32_t at = position_of(port, session);
+  if (at < port->session_count) port->sessions[at] = port->sessions[--port->session_count];
+  pf_port_unlock(port);
+}
+
 pf_udp *pf_port_udp(pf_port *port) { return port->udp; }

@@ -2,33 +2,35 @@
  * The receiving stage: opened shards in, access units out, in order.
  *
  * Up to frames_in_flight_max frames are put together at once; the first shard of a frame pins its
- * geometry. A frame is complete when as many shards are there as it has data shards. Units go to
- * the sink on the receiving thread, strictly in order: while the next frame is incomplete, later
- * ones are held (late is not lost). What ends the waiting is the frame itself, a complete keyframe
- * behind it, or the loss window; after a loss nothing is delivered until a keyframe, since a decoder
- * would show garbage.
+ * geometry, and shards that differ are dropped. A frame is complete when as many shards are there as
+ * it has data shards. Units go to the sink on the receiving thread, strictly in order: while the
+ * next frame is incomplete, later ones are held (late is not lost). order.h tells what ends the
+ * waiting and what is asked for meanwhile.
  *
- * Memory: frames_in_flight_max buffers are reserved for the largest negotiated frame and its
- * parity; pages are touched as frames need them, and given back after frames above 1 MiB.
+ * Memory: all of it is reserved at open from the negotiated sizes; see pool.h for how much of that
+ * is ever used.
+ *
+ * Times: `reassemble_us` is first packet to complete, rebuilding included. With a clock offset,
+ * `network_us` is the host's capture + queue + encode (so also its sealing and pacing) to complete,
+ * and `capture_to_reassembled_us` is capture to complete.
+ *
+ * Events: `stall` (a = first missing frame) when a hole is stall_ms old, and each 50 ms while
+ * nothing can be delivered; `recovered` (a = frame, b = milliseconds without a picture) when the
+ * first unit after a stall is delivered.
  */
 #ifndef PF_RECEIVE_H
 #define PF_RECEIVE_H
-#include "port.h"
+#include "session.h"
 
 typedef struct pf_receive pf_receive;
 
+/* Works from open to close while the session's port is started. PF_E_ARGUMENT: a size is outside
+ * the limits. */
 pf_result pf_receive_open(const pf_receive_config *config, pf_receive **out);
 /* Takes it off its session; no sink call afterwards. */
 void pf_receive_close(pf_receive *receive);
-/* clock_offset_ns. */
+/* Knob: clock_offset_ns. */
 pf_result pf_receive_set(pf_receive *receive, uint32_t knob, int64_t value);
 const void *pf_receive_counters_block(pf_receive *receive);
-
-/* For tests and fuzzing: one opened body of a video or tip packet, as the session hands it over. */
-void pf_receive_take(pf_receive *receive, uint8_t plane, uint8_t *body, uint32_t bytes,
-                     uint64_t now_ns);
-uint64_t pf_receive_tick(pf_receive *receive, uint64_t now_ns);
-/* Opens a stage without a session; `session` of the config is ignored. */
-pf_result pf_receive_open_detached(const pf_receive_config *config, pf_receive **out);
 
 #endif

@@ -3,13 +3,18 @@
  *
  * push() copies an access unit behind its frame header into one of PF_SEND_QUEUE_COUNT frames, cut
  * into shards; when all are waiting it blocks (back-pressure to the encoder). The stage's thread
- * seals and sends the data shards while they are still needed in clear for the parity, then makes
- * the parity and sends it, paced beyond the burst. When nothing follows, a tip packet names the
- * newest frame, so that a receiver that lost all of it knows.
+ * seals the data shards into a burst buffer and sends them, so that a frame without loss is complete
+ * before its parity is even made; then it makes the parity, at the latest when pacing makes it
+ * wait, and sends that. When nothing follows, tip packets name the newest frame, so that a receiver
+ * that lost the end of the stream knows.
+ *
+ * An access unit that is larger than negotiated, or comes while the stage is not started, uses up a
+ * frame index and is dropped (frames_dropped): the receiver sees a hole and asks for a keyframe.
+ * Units that come before the peer's address is known are dropped without a trace (no_path).
  */
 #ifndef PF_SEND_H
 #define PF_SEND_H
-#include "port.h"
+#include "session.h"
 
 typedef struct pf_send pf_send;
 
@@ -17,16 +22,18 @@ typedef struct pf_send pf_send;
  * what it needs. */
 pf_result pf_send_open(const pf_send_config *config, pf_send **out);
 pf_result pf_send_start(pf_send *send);
+/* Frames that wait are thrown away; a push that waits returns. */
 void pf_send_stop(pf_send *send);
 void pf_send_close(pf_send *send);
-/* Input: pf_access_unit. */
+/* Input: pf_access_unit, from one thread at a time. */
 void pf_send_sink(pf_send *send, pf_sink *out);
-/* bitrate_kbps. */
+/* Knobs: bitrate_kbps, parity_permille (0 … PF_PARITY_PERMILLE_MAX, for blocks longer than the
+ * table). From the next frame on. */
 pf_result pf_send_set(pf_send *send, uint32_t knob, int64_t value);
-/* Parity by data shard count 0…PF_PARITY_TABLE_COUNT-1, and the share of longer blocks. Each entry
- * counts as at least PF_PARITY_COUNT_MIN. */
+/* Parity by data shard count, PF_PARITY_TABLE_COUNT entries, and the share of longer blocks. */
 pf_result pf_send_set_parity(pf_send *send, uint32_t permille, const uint16_t *table);
-/* Takes what was measured of up to `max` frames; the newest PF_SEND_TIMINGS are kept. */
+/* Takes what was measured of up to `max` frames, oldest first; the newest PF_SEND_TIMINGS are kept.
+ * Returns how many. */
 #define PF_SEND_TIMINGS 256
 int32_t pf_send_take_timings(pf_send *send, pf_host_timing *out, uint32_t max);
 const void *pf_send_counters_block(pf_send *send);

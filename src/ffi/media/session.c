@@ -4,33 +4,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../seal/seal.h"
-
 /* Until the first video packet a client repeats its hello quickly: it may have been lost. */
 #define HELLO_QUICK_MS 50
-#define PACKET_BYTES_MAX (PF_PACKET_HEADER_BYTES + PF_SESSION_BODY_BYTES + PF_SEAL_TAG_BYTES)
 
 struct pf_session {
   pf_port *port;
   pf_events *events;
   uint32_t stage, tag;
   bool is_host;
+  atomic_bool has_path;
 
   pthread_mutex_t send_lock; /* guards what follows, up to the blank line */
   pf_seal *sealer;
   uint64_t sequence;
-  pf_address path;
-  bool has_path;
-  uint8_t burst[PF_SESSION_BURST * PACKET_BYTES_MAX];
+  pf_udp_path path;
+  uint8_t burst[PF_UDP_BURST_BYTES];
 
   /* The receiving thread's own: */
   pf_seal *opener;
   pf_replay replay;
+  pf_loss loss;
+  pf_address peer; /* where the newest hello came from */
   pf_plane_handler handler;
   uint64_t next_hello_ns;
   bool seen_video;
   pf_session_counters counters;
 };
+
+static pf_result open_path(pf_session *session, const pf_session_config *config) {
+  if (session->is_host) return PF_OK;
+  if (memchr(config->peer_address, 0, sizeof config->peer_address) == NULL)
+    return pf_fail(PF_E_ARGUMENT, "the peer's address is too long");
+  pf_address address;
+  pf_result result = pf_address_parse(config->peer_address, config->peer_port, &address);
+  if (result != PF_OK) return result;
+  session->path = pf_udp_path_to(pf_port_udp(session->port), &address);
+  atomic_store(&session->has_path, true);
+  return PF_OK;
+}
 
 PF_EXPORT pf_result pf_session_open(const pf_session_config *config, pf_port *port,
                                     pf_session **out) {
@@ -42,13 +53,7 @@ PF_EXPORT pf_result pf_session_open(const pf_session_config *config, pf_port *po
   session->tag = config->session;
   session->is_host = config->is_host != 0;
   pthread_mutex_init(&session->send_lock, NULL);
-  pf_result result = PF_OK;
-  if (!session->is_host) {
-    char address[sizeof config->peer_address + 1] = "";
-    memcpy(address, config->peer_address, sizeof config->peer_address);
-    result = pf_address_parse(address, config->peer_port, &session->path);
-    session->has_path = true;
-  }
+  pf_result result = open_path(session, config);
   if (result == PF_OK)
     result = pf_seal_open(PF_SEAL_BEST, (const uint8_t *)config->send_key,
                           (const uint8_t *)config->send_salt, &session->sealer);
@@ -59,6 +64,7 @@ PF_EXPORT pf_result pf_session_open(const pf_session_config *config, pf_port *po
   if (result != PF_OK) {
     pf_seal_close(session->sealer);
     pf_seal_close(session->opener);
+    pthread_mutex_destroy(&session->send_lock);
     free(session);
     return result;
   }
@@ -76,16 +82,12 @@ PF_EXPORT void pf_session_close(pf_session *session) {
 }
 
 PF_EXPORT const void *pf_session_counters_block(pf_session *session) { return &session->counters; }
-PF_EXPORT const char *pf_session_cipher(pf_session *session) {
+PF_EXPORT const char *pf_session_cipher(const pf_session *session) {
   return pf_seal_name(session->sealer);
 }
 
 uint32_t pf_session_tag(const pf_session *session) { return session->tag; }
-
-uint64_t pf_session_lost(const pf_session *session) {
-  if (!session->replay.any) return 0;
-  return session->replay.newest + 1 - session->counters.packets;
-}
+const pf_loss *pf_session_loss(const pf_session *session) { return &session->loss; }
 
 void pf_session_set_handler(pf_session *session, const pf_plane_handler *handler) {
   pf_port_lock(session->port);
@@ -93,31 +95,42 @@ void pf_session_set_handler(pf_session *session, const pf_plane_handler *handler
   pf_port_unlock(session->port);
 }
 
-bool pf_session_has_path(pf_session *session) {
-  pthread_mutex_lock(&session->send_lock);
-  bool has_path = session->has_path;
-  pthread_mutex_unlock(&session->send_lock);
-  return has_path;
+bool pf_session_has_path(const pf_session *session) {
+  return atomic_load_explicit(&session->has_path, memory_order_acquire);
+}
+
+static uint32_t packet_bytes_of(uint32_t body_bytes) {
+  return PF_PACKET_HEADER_BYTES + body_bytes + PF_SEAL_TAG_BYTES;
+}
+
+uint32_t pf_session_burst_max(uint32_t body_bytes) {
+  uint32_t count = PF_UDP_BURST_BYTES / packet_bytes_of(body_bytes);
+  return count < PF_UDP_BURST_PACKETS ? count : PF_UDP_BURST_PACKETS;
 }
 
 pf_result pf_session_send(pf_session *session, uint8_t plane, const uint8_t *bodies,
                           size_t body_stride, uint32_t body_bytes, uint32_t count,
                           pf_udp_sent *sent) {
   *sent = (pf_udp_sent){0};
-  if (count > PF_SESSION_BURST || body_bytes > PF_SESSION_BODY_BYTES)
+  if (body_bytes > PF_SESSION_BODY_BYTES || count > pf_session_burst_max(body_bytes))
     return pf_fail(PF_E_ARGUMENT, "a burst of %u packets of %u bytes", count, body_bytes);
-  uint32_t packet_bytes = PF_PACKET_HEADER_BYTES + body_bytes + PF_SEAL_TAG_BYTES;
-  pf_result result = PF_OK;
+  if (!pf_session_has_path(session)) return PF_OK;
+  uint32_t packet_bytes = packet_bytes_of(body_bytes);
   pthread_mutex_lock(&session->send_lock);
-  for (uint32_t i = 0; i < count && result == PF_OK; i++) {
-    uint8_t *packet = session->burst + (size_t)i * packet_bytes;
+  for (uint32_t i = 0; i < count; i++) {
     pf_packet_header header = {
-        .plane = plane, .session = session->tag, .sequence = session->sequence++};
-    memcpy(packet, &header, sizeof header);
-    result = pf_seal_seal(session->sealer, header.sequence, packet, sizeof header,
-                          packet + sizeof header, bodies + i * body_stride, body_bytes);
+        .plane = plane, .session = session->tag, .sequence = session->sequence + i};
+    memcpy(session->burst + (size_t)i * packet_bytes, &header, sizeof header);
   }
-  if (result == PF_OK && session->has_path)
+  const pf_seal_batch batch = {.packets = session->burst,
+                               .bodies = bodies,
+                               .body_stride = body_stride,
+                               .header_bytes = PF_PACKET_HEADER_BYTES,
+                               .body_bytes = body_bytes,
+                               .count = count};
+  pf_result result = pf_seal_packets(session->sealer, session->sequence, &batch);
+  session->sequence += count; /* also after a failure: a sequence never seals twice */
+  if (result == PF_OK)
     pf_udp_send(pf_port_udp(session->port), &session->path, session->burst, packet_bytes, count,
                 sent);
   pthread_mutex_unlock(&session->send_lock);
@@ -125,17 +138,27 @@ pf_result pf_session_send(pf_session *session, uint8_t plane, const uint8_t *bod
 }
 
 /* The host sends to where the newest authenticated hello came from. */
-static void take_hello(pf_session *session, const pf_udp_packet *packet) {
+static void take_hello(pf_session *session, const pf_address *from) {
   pf_count(session->counters.hellos, 1);
-  if (session->has_path && pf_address_equal(&session->path, packet->from)) return;
+  if (session->peer.bytes != 0 && pf_address_equal(&session->peer, from)) return;
+  session->peer = *from;
   pthread_mutex_lock(&session->send_lock);
-  session->path = *packet->from;
-  session->has_path = true;
+  session->path = pf_udp_path_to(pf_port_udp(session->port), from);
+  atomic_store_explicit(&session->has_path, true, memory_order_release);
   pthread_mutex_unlock(&session->send_lock);
   pf_count(session->counters.path_changes, 1);
   char text[PF_EVENT_TEXT_BYTES];
-  pf_address_format(packet->from, text, sizeof text);
+  pf_address_format(from, text, sizeof text);
   pf_events_post(session->events, PF_EVENT_PATH, session->stage, 0, 0, text);
+}
+
+static void take_body(pf_session *session, uint8_t plane, const uint8_t *body, uint32_t bytes,
+                      uint64_t now_ns) {
+  if (plane == PF_PLANE_VIDEO) session->seen_video = true;
+  if (session->handler.take == NULL)
+    pf_count(session->counters.dropped_body, 1);
+  else
+    session->handler.take(session->handler.context, plane, body, bytes, now_ns);
 }
 
 void pf_session_take(pf_session *session, const pf_udp_packet *packet,
@@ -148,42 +171,40 @@ void pf_session_take(pf_session *session, const pf_udp_packet *packet,
     pf_count(session->counters.dropped_replay, 1);
     return;
   }
-  uint8_t *body = packet->data + PF_PACKET_HEADER_BYTES;
-  uint32_t bytes = packet->bytes - PF_PACKET_HEADER_BYTES - PF_SEAL_TAG_BYTES;
   if (pf_seal_open_packet(session->opener, header->sequence, packet->data, PF_PACKET_HEADER_BYTES,
-                          body, bytes) != PF_OK) {
+                          packet->bytes) != PF_OK) {
     pf_count(session->counters.dropped_authentication, 1);
     return;
   }
   bool newest = !session->replay.any || header->sequence > session->replay.newest;
+  pf_loss_take(&session->loss, &session->replay, header->sequence, now_ns);
   pf_replay_remember(&session->replay, header->sequence);
   pf_count(session->counters.packets, 1);
-  if (header->plane == PF_PLANE_HELLO) {
-    if (!session->is_host || bytes < PF_HELLO_BODY_BYTES)
-      pf_count(session->counters.dropped_body, 1);
-    else if (newest) /* an old hello that was held back must not turn the path back */
-      take_hello(session, packet);
-    return;
-  }
-  if (header->plane == PF_PLANE_VIDEO) session->seen_video = true;
-  if (session->handler.take == NULL) {
+  const uint8_t *body = packet->data + PF_PACKET_HEADER_BYTES;
+  uint32_t bytes = packet->bytes - PF_PACKET_HEADER_BYTES - PF_SEAL_TAG_BYTES;
+  if (header->plane != PF_PLANE_HELLO)
+    take_body(session, header->plane, body, bytes, now_ns);
+  else if (!session->is_host || bytes < PF_HELLO_BODY_BYTES)
     pf_count(session->counters.dropped_body, 1);
-    return;
-  }
-  session->handler.take(session->handler.context, header->plane, body, bytes, now_ns);
+  else if (newest) /* an old hello that was held back must not turn the path back */
+    take_hello(session, packet->from);
+}
+
+static void send_hello(pf_session *session, uint64_t now_ns) {
+  pf_hello_body body = {.client_ns = now_ns};
+  pf_udp_sent sent;
+  if (pf_session_send(session, PF_PLANE_HELLO, (const uint8_t *)&body, 0, sizeof body, 1, &sent) ==
+      PF_OK)
+    pf_count(session->counters.hellos, 1);
+  uint64_t wait_ms = session->seen_video ? PF_HELLO_INTERVAL_MS : HELLO_QUICK_MS;
+  session->next_hello_ns = now_ns + wait_ms * 1000000u;
 }
 
 uint64_t pf_session_tick(pf_session *session, uint64_t now_ns) {
-  uint64_t due_ns = UINT64_MAX;
+  uint64_t due_ns = pf_loss_tick(&session->loss, &session->replay, now_ns);
   if (!session->is_host) {
-    if (now_ns >= session->next_hello_ns) {
-      pf_hello_body body = {.client_ns = now_ns};
-      pf_udp_sent sent;
-      pf_session_send(session, PF_PLANE_HELLO, (const uint8_t *)&body, 0, sizeof body, 1, &sent);
-      uint64_t wait_ms = session->seen_video ? PF_HELLO_INTERVAL_MS : HELLO_QUICK_MS;
-      session->next_hello_ns = now_ns + wait_ms * 1000000u;
-    }
-    due_ns = session->next_hello_ns;
+    if (now_ns >= session->next_hello_ns) send_hello(session, now_ns);
+    if (session->next_hello_ns < due_ns) due_ns = session->next_hello_ns;
   }
   if (session->handler.tick == NULL) return due_ns;
   uint64_t next_ns = session->handler.tick(session->handler.context, now_ns);

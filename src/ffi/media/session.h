@@ -1,20 +1,57 @@
-/* What port.c and session.c know of each other. */
+/*
+ * One peer on a port: its keys, its replay window, its path. A host learns the path from the
+ * client's authenticated hellos and follows it when it changes; a client sends hellos, at once, each
+ * 50 ms until the first video packet comes, then each PF_HELLO_INTERVAL_MS.
+ */
 #ifndef PF_SESSION_H
 #define PF_SESSION_H
+#include "loss.h"
 #include "port.h"
 
+/* Opens it on a port, which must outlive it. A `path` event tells the client's address to a host
+ * (text = address and port). PF_E_ARGUMENT: the tag is taken on this port, or the peer's address is
+ * no numeric one; PF_E_FULL; PF_E_MISSING: no AEAD library. */
+pf_result pf_session_open(const pf_session_config *config, pf_port *port, pf_session **out);
+/* Takes it off its port. The stages on it must be stopped or closed first. */
+void pf_session_close(pf_session *session);
+const void *pf_session_counters_block(pf_session *session);
+/* Name of the AEAD library in use. */
+const char *pf_session_cipher(const pf_session *session);
+
+/* For the stages of this library: */
+
+/* Who takes a session's opened bodies and gets its timer, on the receiving thread. */
+typedef struct pf_plane_handler {
+  void (*take)(void *context, uint8_t plane, const uint8_t *body, uint32_t bytes, uint64_t now_ns);
+  /* Returns when it wants to be called again, in ns; UINT64_MAX = not before the next packet. */
+  uint64_t (*tick)(void *context, uint64_t now_ns);
+  void *context;
+} pf_plane_handler;
+/* NULL takes the handler off; it is not running when this returns. */
+void pf_session_set_handler(pf_session *session, const pf_plane_handler *handler);
+/* What the network lost of what the peer sent, up to the last timer. On the receiving thread. */
+const pf_loss *pf_session_loss(const pf_session *session);
+
+/* Whether packets can be sent: the peer's address is known. Any thread. */
+bool pf_session_has_path(const pf_session *session);
+
+#define PF_SESSION_BODY_BYTES (PF_SHARD_HEADER_BYTES + PF_SHARD_BYTES_MAX)
+/* Packets of this body size that one burst holds at most. */
+uint32_t pf_session_burst_max(uint32_t body_bytes);
+/* Seals `count` bodies of `body_bytes`, which lie `body_stride` apart and stay as they are, and
+ * sends them as one burst of at most pf_session_burst_max packets. Any thread; bursts of one
+ * session follow one another. Without a path nothing is sent and no sequence used. */
+pf_result pf_session_send(pf_session *session, uint8_t plane, const uint8_t *bodies,
+                          size_t body_stride, uint32_t body_bytes, uint32_t count,
+                          pf_udp_sent *sent);
+
+/* For the port: */
+
 uint32_t pf_session_tag(const pf_session *session);
-/* One packet with this session's tag, on the receiving thread. */
+/* One packet with this session's tag; at least a header and a tag long. */
 void pf_session_take(pf_session *session, const pf_udp_packet *packet,
                      const pf_packet_header *header, uint64_t now_ns);
 /* Runs what is due; returns when the next thing is, UINT64_MAX = nothing. */
 uint64_t pf_session_tick(pf_session *session, uint64_t now_ns);
-
-pf_result pf_port_add(pf_port *port, pf_session *session);
-void pf_port_remove(pf_port *port, pf_session *session);
-void pf_port_lock(pf_port *port);
-/* Unlocks and lets the thread look at its timers. */
-void pf_port_unlock(pf_port *port);
-pf_udp *pf_port_udp(pf_port *port);
 
 #endif

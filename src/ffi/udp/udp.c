@@ -1,7 +1,5 @@
 #include "udp.h"
 
-#include "udp.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/udp.h>
@@ -20,10 +18,6 @@
 /* Datagrams a receive call takes, each up to 64 KiB of packets that GRO has joined. */
 #define RECEIVE_COUNT 16
 #define RECEIVE_BYTES 65536
-/* The kernel cuts a GSO burst into at most this many packets and bytes. */
-#define GSO_PACKETS 64
-#define GSO_BYTES 65000
-#define SEND_WAIT_MS 2
 
 typedef struct receive_slot {
   pf_address from;
@@ -33,11 +27,11 @@ typedef struct receive_slot {
 
 struct pf_udp {
   int fd;
-  bool v6, gso;
+  bool v6, no_gso;
   uint16_t port;
   uint32_t receive_bytes, send_bytes;
   uint32_t kernel_drops; /* newest value of SO_RXQ_OVFL, which wraps */
-  uint64_t kernel_drops_total;
+  uint64_t kernel_drops_total; /* since the socket was opened */
   struct mmsghdr headers[RECEIVE_COUNT];
   receive_slot slots[RECEIVE_COUNT];
   uint8_t buffers[RECEIVE_COUNT][RECEIVE_BYTES];
@@ -45,29 +39,44 @@ struct pf_udp {
 
 static uint32_t grow(int fd, int force, int option, uint32_t wish) {
   int value = (int)wish;
-  if (setsockopt(fd, SOL_SOCKET, force, &value, sizeof value) != 0)
+  if (wish > INT32_MAX / 2) value = INT32_MAX / 2;
+  if (wish > 0 && setsockopt(fd, SOL_SOCKET, force, &value, sizeof value) != 0)
     setsockopt(fd, SOL_SOCKET, option, &value, sizeof value);
   socklen_t bytes = sizeof value;
   /* The kernel tells twice what the application asked for. */
   return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) == 0 ? (uint32_t)value / 2 : 0;
 }
 
-static int bind_socket(const char *address, uint16_t port, bool *v6) {
-  pf_address local;
-  if (pf_address_parse(address, port, &local) != PF_OK) {
-    errno = EINVAL;
-    return -1;
-  }
-  *v6 = local.storage.ss_family == AF_INET6;
-  int fd = socket(local.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static int bind_socket(const pf_address *local) {
+  bool v6 = local->storage.ss_family == AF_INET6;
+  int fd = socket(local->storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   int off = 0;
-  if (*v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  if (bind(fd, (const struct sockaddr *)&local.storage, local.bytes) == 0) return fd;
+  if (v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (bind(fd, (const struct sockaddr *)&local->storage, local->bytes) == 0) return fd;
   int why = errno;
   close(fd);
   errno = why;
   return -1;
+}
+
+/* A machine without IPv6 gets an IPv4 socket for "::". */
+static pf_result bind_best(pf_udp *udp, const char *address, uint16_t port) {
+  pf_address local;
+  pf_result result = pf_address_parse(address, port, &local);
+  if (result != PF_OK) return result;
+  udp->fd = bind_socket(&local);
+  if (udp->fd < 0 && strcmp(address, "::") == 0 &&
+      (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+    pf_address_parse("0.0.0.0", port, &local);
+    udp->fd = bind_socket(&local);
+  }
+  udp->v6 = local.storage.ss_family == AF_INET6;
+  if (udp->fd >= 0) return PF_OK;
+  if (errno == EADDRINUSE)
+    return pf_fail(PF_E_SYSTEM, "another program has taken UDP port %u", port);
+  return pf_fail(PF_E_SYSTEM, "UDP port %u of %s can't be opened: %s", port, address,
+                 strerror(errno));
 }
 
 static void prepare_receive(pf_udp *udp) {
@@ -89,19 +98,15 @@ pf_result pf_udp_open(const char *address, uint16_t port, uint32_t socket_bytes,
                       pf_udp **out) {
   pf_udp *udp = calloc(1, sizeof *udp);
   if (udp == NULL) return pf_fail(PF_E_MEMORY, "no memory for a UDP socket");
-  udp->fd = bind_socket(address, port, &udp->v6);
-  if (udp->fd < 0 && strcmp(address, "::") == 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
-    udp->fd = bind_socket("0.0.0.0", port, &udp->v6);
-  if (udp->fd < 0) {
-    const char *why = errno == EADDRINUSE ? "is in use by another program" : strerror(errno);
-    pf_fail(PF_E_SYSTEM, "UDP port %u of %s %s", port, address, why);
+  pf_result result = bind_best(udp, address, port);
+  if (result != PF_OK) {
     free(udp);
-    return PF_E_SYSTEM;
+    return result;
   }
   int on = 1;
   setsockopt(udp->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
   if (!(flags & PF_UDP_NO_GRO)) setsockopt(udp->fd, SOL_UDP, UDP_GRO, &on, sizeof on);
-  udp->gso = !(flags & PF_UDP_NO_GSO);
+  udp->no_gso = (flags & PF_UDP_NO_GSO) != 0;
   udp->receive_bytes = grow(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF, socket_bytes);
   udp->send_bytes = grow(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF, socket_bytes);
   struct sockaddr_storage local;
@@ -124,32 +129,31 @@ int pf_udp_fd(const pf_udp *udp) { return udp->fd; }
 uint16_t pf_udp_port(const pf_udp *udp) { return udp->port; }
 uint32_t pf_udp_receive_bytes(const pf_udp *udp) { return udp->receive_bytes; }
 uint32_t pf_udp_send_bytes(const pf_udp *udp) { return udp->send_bytes; }
-bool pf_udp_uses_gso(const pf_udp *udp) { return udp->gso; }
+uint64_t pf_udp_kernel_drops(const pf_udp *udp) { return udp->kernel_drops_total; }
 
-/* An IPv4 address as an IPv6 socket wants it (RFC 4291 section 2.5.5.2). */
-static pf_address mapped(const pf_udp *udp, const pf_address *to) {
-  if (!udp->v6 || to->storage.ss_family != AF_INET) return *to;
-  const struct sockaddr_in *v4 = (const struct sockaddr_in *)&to->storage;
-  pf_address out = {.bytes = sizeof(struct sockaddr_in6)};
-  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out.storage;
+/* IPv6 sockets want IPv4 addresses mapped (RFC 4291 section 2.5.5.2). */
+pf_udp_path pf_udp_path_to(const pf_udp *udp, const pf_address *address) {
+  pf_udp_path path = {.address = *address, .gso = !udp->no_gso};
+  if (!udp->v6 || address->storage.ss_family != AF_INET) return path;
+  const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
+  path.address = (pf_address){.bytes = sizeof(struct sockaddr_in6)};
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&path.address.storage;
   v6->sin6_family = AF_INET6;
   v6->sin6_port = v4->sin_port;
   v6->sin6_addr.s6_addr[10] = v6->sin6_addr.s6_addr[11] = 0xff;
   memcpy(&v6->sin6_addr.s6_addr[12], &v4->sin_addr, 4);
-  return out;
+  return path;
 }
 
-/* After a failed send: whether trying again may help. */
-static bool wait_for_room(const pf_udp *udp) {
-  if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS && errno != EINTR) return false;
-  struct pollfd room = {.fd = udp->fd, .events = POLLOUT};
-  return poll(&room, 1, SEND_WAIT_MS) > 0;
-}
+typedef struct burst {
+  const uint8_t *packets;
+  uint32_t packet_bytes, count;
+} burst;
 
-static bool send_gso(pf_udp *udp, const pf_address *to, const uint8_t *packets,
-                     uint32_t packet_bytes, uint32_t count) {
-  struct iovec vector = {.iov_base = (void *)(uintptr_t)packets,
-                         .iov_len = (size_t)packet_bytes * count};
+/* All or nothing, as sendmsg does; returns packets or -1. */
+static int send_gso(const pf_udp *udp, const pf_address *to, const burst *b) {
+  struct iovec vector = {.iov_base = (void *)(uintptr_t)b->packets,
+                         .iov_len = (size_t)b->packet_bytes * b->count};
   union {
     struct cmsghdr header;
     uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
@@ -158,58 +162,67 @@ static bool send_gso(pf_udp *udp, const pf_address *to, const uint8_t *packets,
                            .msg_namelen = to->bytes,
                            .msg_iov = &vector,
                            .msg_iovlen = 1};
-  if (count > 1) {
+  if (b->count > 1) {
     message.msg_control = control.bytes;
     message.msg_controllen = sizeof control.bytes;
     control.header.cmsg_level = SOL_UDP;
     control.header.cmsg_type = UDP_SEGMENT;
     control.header.cmsg_len = CMSG_LEN(sizeof(uint16_t));
-    uint16_t segment = (uint16_t)packet_bytes;
+    uint16_t segment = (uint16_t)b->packet_bytes;
     memcpy(CMSG_DATA(&control.header), &segment, sizeof segment);
   }
-  return sendmsg(udp->fd, &message, 0) >= 0;
+  return sendmsg(udp->fd, &message, 0) >= 0 ? (int)b->count : -1;
 }
 
-static int send_many(pf_udp *udp, const pf_address *to, const uint8_t *packets,
-                     uint32_t packet_bytes, uint32_t count) {
-  struct iovec vectors[GSO_PACKETS];
-  struct mmsghdr messages[GSO_PACKETS];
-  for (uint32_t i = 0; i < count; i++) {
-    vectors[i] = (struct iovec){.iov_base = (void *)(uintptr_t)(packets + (size_t)i * packet_bytes),
-                                .iov_len = packet_bytes};
+static int send_each(const pf_udp *udp, const pf_address *to, const burst *b) {
+  struct iovec vectors[PF_UDP_BURST_PACKETS];
+  struct mmsghdr messages[PF_UDP_BURST_PACKETS];
+  for (uint32_t i = 0; i < b->count; i++) {
+    vectors[i] = (struct iovec){
+        .iov_base = (void *)(uintptr_t)(b->packets + (size_t)i * b->packet_bytes),
+        .iov_len = b->packet_bytes};
     messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = (void *)(uintptr_t)&to->storage,
                                                .msg_namelen = to->bytes,
                                                .msg_iov = &vectors[i],
                                                .msg_iovlen = 1}};
   }
-  return sendmmsg(udp->fd, messages, count, 0);
+  return sendmmsg(udp->fd, messages, b->count, 0);
 }
 
-void pf_udp_send(pf_udp *udp, const pf_address *to, const uint8_t *packets, uint32_t packet_bytes,
+static bool is_gso_refused(int why) {
+  return why == EINVAL || why == EIO || why == EMSGSIZE || why == ENOPROTOOPT || why == EOPNOTSUPP;
+}
+
+/* After a failed send: whether trying again may help. */
+static bool wait_for_room(const pf_udp *udp, int why) {
+  if (why != EAGAIN && why != EWOULDBLOCK && why != ENOBUFS && why != EINTR) return false;
+  struct pollfd room = {.fd = udp->fd, .events = POLLOUT};
+  return poll(&room, 1, PF_UDP_SEND_WAIT_MS) > 0;
+}
+
+void pf_udp_send(pf_udp *udp, pf_udp_path *path, const uint8_t *packets, uint32_t packet_bytes,
                  uint32_t count, pf_udp_sent *out) {
-  pf_address address = mapped(udp, to);
   *out = (pf_udp_sent){0};
-  uint32_t burst = GSO_BYTES / packet_bytes;
-  if (burst > GSO_PACKETS) burst = GSO_PACKETS;
   bool waited = false;
   for (uint32_t done = 0; done < count;) {
-    uint32_t now = count - done < burst ? count - done : burst;
-    const uint8_t *from = packets + (size_t)done * packet_bytes;
-    int sent = udp->gso ? (send_gso(udp, &address, from, packet_bytes, now) ? (int)now : -1)
-                        : send_many(udp, &address, from, packet_bytes, now);
+    burst rest = {packets + (size_t)done * packet_bytes, packet_bytes, count - done};
+    bool gso = path->gso;
+    int sent = gso ? send_gso(udp, &path->address, &rest) : send_each(udp, &path->address, &rest);
+    int why = errno;
     out->calls++;
     if (sent > 0) {
       done += (uint32_t)sent;
       out->packets += (uint32_t)sent;
       waited = false;
-    } else if (udp->gso && (errno == EINVAL || errno == EIO || errno == ENOPROTOOPT ||
-                            errno == EOPNOTSUPP || errno == EMSGSIZE)) {
-      udp->gso = false;
-    } else if (!waited && wait_for_room(udp)) {
+    } else if (gso && rest.count > 1 && is_gso_refused(why)) {
+      path->gso = false;
+    } else if (!waited && wait_for_room(udp, why)) {
       waited = true;
     } else {
-      out->dropped += now;
-      done += now;
+      /* A packet that is refused by itself does not take the others with it. */
+      uint32_t lost = gso || waited ? rest.count : 1;
+      out->dropped += lost;
+      done += lost;
       waited = false;
     }
   }
@@ -232,27 +245,33 @@ static uint32_t read_control(pf_udp *udp, struct msghdr *header, uint32_t bytes)
   return segment;
 }
 
-uint32_t pf_udp_receive(pf_udp *udp, void (*take)(void *context, const pf_udp_packet *packet),
-                        void *context, uint64_t *kernel_drops) {
+/* One datagram, which may be several packets of `segment` bytes that the kernel has joined. */
+static void take_datagram(receive_slot *slot, uint8_t *data, uint32_t bytes, uint32_t segment,
+                          void (*take)(void *context, const pf_udp_packet *packet), void *context) {
+  uint32_t at = 0;
+  do {
+    uint32_t left = bytes - at;
+    pf_udp_packet packet = {.data = data + at,
+                            .bytes = left < segment ? left : segment,
+                            .joined = at > 0,
+                            .from = &slot->from};
+    take(context, &packet);
+    at += segment;
+  } while (at < bytes);
+}
+
+bool pf_udp_receive(pf_udp *udp, void (*take)(void *context, const pf_udp_packet *packet),
+                    void *context) {
   int count = recvmmsg(udp->fd, udp->headers, RECEIVE_COUNT, MSG_DONTWAIT, NULL);
-  uint32_t packets = 0;
   for (int i = 0; i < count; i++) {
     struct msghdr *header = &udp->headers[i].msg_hdr;
     receive_slot *slot = &udp->slots[i];
     uint32_t bytes = udp->headers[i].msg_len;
     uint32_t segment = read_control(udp, header, bytes);
     slot->from.bytes = header->msg_namelen;
-    for (uint32_t at = 0; at < bytes || (bytes == 0 && at == 0); at += segment > 0 ? segment : 1) {
-      uint32_t left = bytes - at;
-      pf_udp_packet packet = {.data = udp->buffers[i] + at,
-                              .bytes = left < segment ? left : segment,
-                              .from = &slot->from};
-      take(context, &packet);
-      packets++;
-    }
+    take_datagram(slot, udp->buffers[i], bytes, segment > 0 ? segment : 1, take, context);
     header->msg_namelen = sizeof slot->from.storage;
     header->msg_controllen = sizeof slot->control;
   }
-  *kernel_drops = udp->kernel_drops_total;
-  return packets;
+  return count == RECEIVE_COUNT;
 }

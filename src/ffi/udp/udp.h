@@ -22,10 +22,18 @@ bool pf_address_equal(const pf_address *a, const pf_address *b);
 /* "192.0.2.1:9778" or "[2001:db8::1]:9778"; v4-mapped addresses as IPv4. */
 void pf_address_format(const pf_address *address, char *out, size_t out_bytes);
 
-enum { PF_UDP_NO_GSO = 1, PF_UDP_NO_GRO = 2 };
+enum { PF_UDP_NO_GSO = 1, PF_UDP_NO_GRO = 2 }; /* flags of the port's configuration */
+
+/* Where packets go to. `gso` says whether bursts leave by GSO; it turns false when the kernel
+ * refuses that on the way to this address (a small path MTU, a device without checksums). */
+typedef struct pf_udp_path {
+  pf_address address;
+  bool gso;
+} pf_udp_path;
 
 /* Binds; "::" also takes IPv4, and falls back to 0.0.0.0 on a machine without IPv6. `socket_bytes`
- * is the wished size of both buffers. */
+ * is the wished size of both buffers. PF_E_ARGUMENT: no numeric address; PF_E_SYSTEM: the port is
+ * taken, say. */
 pf_result pf_udp_open(const char *address, uint16_t port, uint32_t socket_bytes, uint32_t flags,
                       pf_udp **out);
 void pf_udp_close(pf_udp *udp);
@@ -34,28 +42,37 @@ uint16_t pf_udp_port(const pf_udp *udp);
 /* Sizes that the kernel gave, in bytes as the application counts them. */
 uint32_t pf_udp_receive_bytes(const pf_udp *udp);
 uint32_t pf_udp_send_bytes(const pf_udp *udp);
-/* Whether bursts leave by GSO; turns false when the kernel refuses it. */
-bool pf_udp_uses_gso(const pf_udp *udp);
+/* The way to an address, in the form that this socket wants it. */
+pf_udp_path pf_udp_path_to(const pf_udp *udp, const pf_address *address);
+
+/* Most packets of a burst, and most bytes of all of them: what the kernel cuts into packets. */
+#define PF_UDP_BURST_PACKETS 64u
+#define PF_UDP_BURST_BYTES 65000u
 
 typedef struct pf_udp_sent {
   uint32_t packets, calls;
   uint32_t dropped; /* the kernel had no room even after a short wait */
 } pf_udp_sent;
 
-/* Sends `count` packets of `packet_bytes` each that lie behind one another. Any thread; one at a
- * time. Packets for which the kernel has no room within 2 ms are dropped and counted. */
-void pf_udp_send(pf_udp *udp, const pf_address *to, const uint8_t *packets, uint32_t packet_bytes,
+/* Sends a burst of `count` packets of `packet_bytes` each that lie behind one another. Several
+ * threads may send by one socket, each with a path of its own. Packets for which the kernel has no
+ * room within PF_UDP_SEND_WAIT_MS, or which it refuses, are dropped and counted. */
+#define PF_UDP_SEND_WAIT_MS 2
+void pf_udp_send(pf_udp *udp, pf_udp_path *path, const uint8_t *packets, uint32_t packet_bytes,
                  uint32_t count, pf_udp_sent *out);
 
 typedef struct pf_udp_packet {
-  uint8_t *data; /* may be written to; valid until the next receive */
+  uint8_t *data; /* may be written to; valid until `take` returns */
   uint32_t bytes;
+  bool joined; /* came joined (GRO) behind the packet before it, at the same time */
   const pf_address *from;
 } pf_udp_packet;
 
-/* Takes what has arrived, without waiting, and calls `take` for each packet. Returns how many
- * packets there were; `kernel_drops` gets the socket's total of packets dropped in the kernel. */
-uint32_t pf_udp_receive(pf_udp *udp, void (*take)(void *context, const pf_udp_packet *packet),
-                        void *context, uint64_t *kernel_drops);
+/* Takes what has arrived, without waiting, and calls `take` for each packet. Returns whether there
+ * may be more. */
+bool pf_udp_receive(pf_udp *udp, void (*take)(void *context, const pf_udp_packet *packet),
+                    void *context);
+/* Packets that the kernel dropped because this socket's buffer was full. On the receiving thread. */
+uint64_t pf_udp_kernel_drops(const pf_udp *udp);
 
 #endif
