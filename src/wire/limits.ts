@@ -22,7 +22,7 @@ export const limits = {
   shard_bytes_small: [512, "smallest shard that a large enough frame is cut into"],
   shard_count_target: [64, "a block this long makes the parity share reliable"],
   shard_count_max: [65535, "data + parity of one block of the 16-bit field"],
-  block_shards_min: [1024, "data or parity shards that are taken of a frame of any negotiated size"],
+  block_shards_min: [1024, "data or parity shards taken of a frame of whatever size"],
   parity_count_min: [2, "one parity shard would make every second loss fatal"],
   parity_permille_min: [50, "5%: floor of the adaptive share"],
   parity_permille_max: [500, "50%: ceiling of the adaptive share"],

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1089789295u
+#define PF_ABI_HASH 1658138044u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -22,7 +22,7 @@
 #define PF_SHARD_BYTES_SMALL 512 /* smallest shard that a large enough frame is cut into */
 #define PF_SHARD_COUNT_TARGET 64 /* a block this long makes the parity share reliable */
 #define PF_SHARD_COUNT_MAX 65535 /* data + parity of one block of the 16-bit field */
-#define PF_BLOCK_SHARDS_MIN 1024 /* data or parity shards that are taken of a frame of any negotiated size */
+#define PF_BLOCK_SHARDS_MIN 1024 /* data or parity shards taken of a frame of whatever size */
 #define PF_PARITY_COUNT_MIN 2 /* one parity shard would make every second loss fatal */
 #define PF_PARITY_PERMILLE_MIN 50 /* 5%: floor of the adaptive share */
 #define PF_PARITY_PERMILLE_MAX 500 /* 50%: ceiling of the adaptive share */
