@@ -1,7 +1,11 @@
 /** The program as a person or a script runs it: a process of its own, its words and its exit. */
 import { join } from "node:path";
 
-const main = new URL("../cli/main.ts", import.meta.url).pathname;
+/** The program and its first argument, as a shell would start it. */
+export const programCommand: readonly string[] = [
+  process.execPath,
+  new URL("../cli/main.ts", import.meta.url).pathname,
+];
 
 export interface ProgramOptions {
   /** PUNKTFUNK_HOME of the process. */
@@ -22,7 +26,7 @@ export class Program {
   #waiting: (() => void)[] = [];
 
   constructor(args: readonly string[], options: ProgramOptions) {
-    this.process = Bun.spawn([process.execPath, main, ...args], {
+    this.process = Bun.spawn([...programCommand, ...args], {
       env: { ...process.env, PUNKTFUNK_HOME: options.home, ...options.env },
       stdin: "ignore",
       stdout: "pipe",

@@ -9,7 +9,7 @@ import type { MessageOf } from "../wire/control.ts";
 import { ControlListener } from "./control/listener.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
 import { encoderCandidates } from "./policy/codec.ts";
-import type { HostReport } from "./report.ts";
+import { type Drops, dropsOf, type HostReport, sumOfDrops } from "./report.ts";
 import { HostSession } from "./session.ts";
 import { loadHostIdentity } from "./trust/identity.ts";
 
@@ -99,7 +99,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         if (stopping) return closed;
         stopping = true;
         await server.stop(reason);
-        const dropped = droppedOf(media.counters.snapshot());
+        const dropped = sumOfDrops(dropsOf(media.counters.snapshot()), server.dropped);
         await closeAll();
         options.onReport({
           type: "summary",
@@ -117,17 +117,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
 }
 
-const droppedOf = (counters: Record<string, number>) =>
-  Object.fromEntries(
-    Object.entries(counters)
-      .filter(([name]) => name.startsWith("dropped_"))
-      .map(([name, value]) => [name.slice("dropped_".length), value]),
-  );
-
 /** The sessions that are running. */
 class Server {
   sessionCount = 0;
   refusedCount = 0;
+  /** Datagrams that sessions which are over have refused. */
+  dropped: Drops = {};
   readonly #options: HostOptions;
   readonly #hostId: string;
   readonly #running = new Map<HostSession, Promise<void>>();
@@ -160,6 +155,9 @@ class Server {
         onReport: (report) => {
           if (report.type === "session-started") this.sessionCount++;
           if (report.type === "refused") this.refusedCount++;
+          if (report.type === "session-ended") {
+            this.dropped = sumOfDrops(this.dropped, report.dropped);
+          }
           this.#options.onReport(report);
         },
       },

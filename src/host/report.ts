@@ -2,6 +2,25 @@
 import type { CodecName } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
 
+/** Refused datagrams by reason. */
+export type Drops = Readonly<Record<string, number>>;
+
+/** The drops among counters. */
+export const dropsOf = (counters: Readonly<Record<string, number>>): Drops =>
+  Object.fromEntries(
+    Object.entries(counters)
+      .filter(([name]) => name.startsWith("dropped_"))
+      .map(([name, value]) => [name.slice("dropped_".length), value]),
+  );
+
+export const sumOfDrops = (one: Drops, other: Drops): Drops =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(one), ...Object.keys(other)])].map((reason) => [
+      reason,
+      (one[reason] ?? 0) + (other[reason] ?? 0),
+    ]),
+  );
+
 export interface ReadyReport {
   readonly type: "ready";
   readonly name: string;
@@ -39,6 +58,8 @@ export interface SessionEndedReport {
   /** Of the packets sent. */
   readonly parityPackets: number;
   readonly packetsDropped: number;
+  /** The client's datagrams that were refused, by reason. */
+  readonly dropped: Drops;
 }
 
 export interface RefusedReport {
@@ -59,8 +80,8 @@ export interface HostSummaryReport {
   readonly sessions: number;
   readonly refused: number;
   readonly durationMs: number;
-  /** Datagrams of the media port that were dropped, by reason. */
-  readonly dropped: Readonly<Record<string, number>>;
+  /** Datagrams that the media port and its sessions refused, by reason. */
+  readonly dropped: Drops;
 }
 
 export type HostReport =

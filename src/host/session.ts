@@ -20,7 +20,7 @@ import { HostPipeline } from "./pipeline.ts";
 import { resolveBitrate } from "./policy/bitrate.ts";
 import { encoderCandidates } from "./policy/codec.ts";
 import { initialKeyframeState, onKeyframeRequest } from "./policy/keyframe.ts";
-import type { HostReport } from "./report.ts";
+import { dropsOf, type HostReport } from "./report.ts";
 import { type PreparedSource, stageNumber } from "./sources.ts";
 import { isDeviceProven } from "./trust/device.ts";
 
@@ -82,15 +82,9 @@ export class HostSession {
     } catch (thrown) {
       await this.#refuse(thrown);
     }
-    const sent = this.#pipeline?.send.counters;
-    const figures = {
-      framesSent: sent?.get("frames") ?? 0,
-      packetsSent: sent?.get("packets") ?? 0,
-      parityPackets: sent?.get("parity_packets") ?? 0,
-      packetsDropped: sent?.get("packets_dropped") ?? 0,
-    };
+    const figures = this.#pipeline === undefined ? undefined : figuresOf(this.#pipeline);
     await this.#close(listening);
-    if (started) onReport(await this.#endedReport(figures));
+    if (started && figures !== undefined) onReport(await this.#endedReport(figures));
   }
 
   /** Ends the session for a reason of the host's. */
@@ -306,12 +300,7 @@ export class HostSession {
     };
   }
 
-  async #endedReport(figures: {
-    framesSent: number;
-    packetsSent: number;
-    parityPackets: number;
-    packetsDropped: number;
-  }): Promise<HostReport> {
+  async #endedReport(figures: ReturnType<typeof figuresOf>): Promise<HostReport> {
     const close = await this.#options.connection.closed;
     const reason = close.kind === "bye" ? close.reason : close.kind;
     const words = close.kind === "bye" ? close.message : close.error.message;
@@ -326,6 +315,15 @@ export class HostSession {
     };
   }
 }
+
+/** What a pipeline has done, to be asked before it is closed. */
+const figuresOf = ({ send, session }: HostPipeline) => ({
+  framesSent: send.counters.get("frames"),
+  packetsSent: send.counters.get("packets"),
+  parityPackets: send.counters.get("parity_packets"),
+  packetsDropped: send.counters.get("packets_dropped"),
+  dropped: dropsOf(session.counters.snapshot()),
+});
 
 /** A refusal whose reason its error code does not tell. */
 class Refusal extends PfError {
