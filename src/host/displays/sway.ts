@@ -13,6 +13,7 @@ import { Supervised } from "../../ffi/supervise/supervise.ts";
 import { formatMode, type Mode } from "../../wire/mode.ts";
 import { chooseApplication, notFound, plainProgram } from "./application.ts";
 import type { Availability, CreateOptions, Display, DisplayBackend } from "./display.ts";
+import { headlessRate } from "./headless-rate.ts";
 import { SwayIpc, windowCount } from "./ipc.ts";
 import {
   type DesktopUser,
@@ -109,6 +110,8 @@ class SwayDesktop implements Display {
   mode: Mode;
   note = "";
   readonly #options: DesktopOptions;
+  /** What sway is asked for; the client's but for the rate. */
+  readonly #outputMode: Mode;
   readonly #supervised: Supervised;
   readonly #ready = Promise.withResolvers<void>();
   readonly #window = Promise.withResolvers<void>();
@@ -123,6 +126,8 @@ class SwayDesktop implements Display {
     const { folder, user, env, program, mode, app } = options;
     this.#options = options;
     this.mode = mode;
+    const drawsByProcessor = renderNode(user) === undefined;
+    this.#outputMode = drawsByProcessor ? { ...mode, refreshMilliHz: headlessRate(mode) } : mode;
     this.ended = this.#ending.promise;
     const own = swayEnvironment(env, user, folder);
     const home = own["HOME"];
@@ -134,7 +139,7 @@ class SwayDesktop implements Display {
       files: {
         config: swayConfig({
           folder,
-          mode,
+          mode: this.#outputMode,
           xwayland: Bun.which("Xwayland", { PATH: own["PATH"] ?? "" }) !== null,
         }),
         ready: readyScript,
@@ -186,10 +191,10 @@ class SwayDesktop implements Display {
     if (current === undefined) throw this.#failure(`sway has no output ${outputName}`);
     const { width, height } = current;
     const mode = { width, height, refreshMilliHz: milliHz(current.refresh) };
-    const wanted = this.#options.mode;
+    const wanted = this.#outputMode;
     /* sway reads the rate as a 32-bit float: 59.94 Hz may come back as 59.939. */
     const close = Math.abs(mode.refreshMilliHz - wanted.refreshMilliHz) <= 5;
-    if (width === wanted.width && height === wanted.height && close) return wanted;
+    if (width === wanted.width && height === wanted.height && close) return this.#options.mode;
     throw this.#failure(`sway gave ${formatMode(mode)} instead of ${formatMode(wanted)}`);
   }
 
