@@ -1,5 +1,6 @@
 /** Questions to the person at the terminal. */
 import { confirm, isCancel } from "@clack/prompts";
+import { PfError } from "../base/errors.ts";
 
 /** Trust on first use: asks whether a host that was never seen before is the right one. */
 export async function confirmFingerprint(host: string, fingerprint: string): Promise<boolean> {
@@ -9,5 +10,8 @@ export async function confirmFingerprint(host: string, fingerprint: string): Pro
     initialValue: false,
     output: process.stderr,
   });
-  return !isCancel(answer) && answer;
+  if (isCancel(answer)) {
+    throw new PfError("PF_INTERRUPTED", "The question was not answered: nothing was sent.");
+  }
+  return answer;
 }
