@@ -27,7 +27,16 @@ export const counterTables = {
   source: counters("source", ["frames", "frames_dropped", "frames_unchanged", "failures"]),
   capture: counters(
     "capture",
-    ["frames", "damage_rectangles", "damage_pixels", "buffer_waits", "frames_failed", "failures"],
+    // urgent: 1 when the system lets the stage's thread run before all ordinary ones
+    [
+      "frames",
+      "damage_rectangles",
+      "damage_pixels",
+      "buffer_waits",
+      "frames_failed",
+      "failures",
+      "urgent",
+    ],
     ["copy_us"],
   ),
   encode: counters(
@@ -50,6 +59,7 @@ export const counterTables = {
       "tips",
       "queued",
       "no_path",
+      "urgent",
     ],
     ["seal_us", "pace_us"],
   ),
@@ -61,6 +71,7 @@ export const counterTables = {
     "dropped_plane",
     "dropped_session",
     "receive_calls",
+    "urgent",
   ]),
   session: counters("session", [
     "packets",

@@ -87,6 +87,7 @@ static void end_by_connection(pf_capture *self) {
 static void *run(void *argument) {
   pf_capture *self = argument;
   pf_thread_name("pf-capture");
+  pf_gauge(self->counters.urgent, pf_thread_urgent());
   pf_events_post(self->config.events, PF_EVENT_STARTED, self->config.stage, 0, 0, NULL);
   while (!atomic_load(&self->stopping) && !self->finished) {
     uint64_t until_ns = pf_capture_advance(self, pf_now_ns());

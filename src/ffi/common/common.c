@@ -1,6 +1,7 @@
 #include "common.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -19,3 +20,8 @@ pf_result pf_fail(pf_result result, const char *format, ...) {
 }
 
 void pf_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+bool pf_thread_urgent(void) {
+  struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+  return sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) == 0;
+}

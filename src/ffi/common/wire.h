@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1658138044u
+#define PF_ABI_HASH 1112053794u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -612,6 +612,7 @@ typedef struct pf_capture_counters {
   uint64_t buffer_waits;
   uint64_t frames_failed;
   uint64_t failures;
+  uint64_t urgent;
   pf_histogram copy_us;
 } pf_capture_counters;
 
@@ -640,6 +641,7 @@ typedef struct pf_send_counters {
   uint64_t tips;
   uint64_t queued;
   uint64_t no_path;
+  uint64_t urgent;
   pf_histogram seal_us;
   pf_histogram pace_us;
 } pf_send_counters;
@@ -652,6 +654,7 @@ typedef struct pf_port_counters {
   uint64_t dropped_plane;
   uint64_t dropped_session;
   uint64_t receive_calls;
+  uint64_t urgent;
 } pf_port_counters;
 
 typedef struct pf_session_counters {

@@ -37,8 +37,10 @@ static void measure(pf_receive *receive, const pf_assembly *assembly,
   pf_histogram_span(&counters->reassemble_us, assembly->first_ns, assembly->complete_ns);
   pf_histogram_span(&counters->capture_to_reassembled_us, captured_ns, assembly->complete_ns);
   if (captured_ns == 0) return;
-  uint64_t encoded_ns = captured_ns + 1000ull * header->queue_us + 1000ull * header->encode_us;
+  uint64_t encode_ns = 1000ull * header->encode_us;
+  uint64_t encoded_ns = captured_ns + 1000ull * header->queue_us + encode_ns;
   pf_histogram_span(&counters->network_us, encoded_ns, assembly->complete_ns);
+  pf_histogram_span(&counters->overhead_us, captured_ns + encode_ns, assembly->complete_ns);
 }
 
 static void deliver(pf_receive *receive, const pf_assembly *assembly, uint64_t now_ns) {

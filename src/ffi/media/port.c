@@ -148,6 +148,7 @@ static void sleep_until(pf_port *port, uint64_t due_ns) {
 static void *run(void *context) {
   pf_port *port = context;
   pf_thread_name("pf-receive");
+  pf_gauge(port->counters.urgent, pf_thread_urgent());
   prctl(PR_SET_TIMERSLACK, 1UL); /* deadlines to the microsecond; the default is 50 µs late */
   while (!atomic_load_explicit(&port->stopping, memory_order_acquire))
     sleep_until(port, serve(port));

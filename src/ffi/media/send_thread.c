@@ -134,6 +134,7 @@ static bool wait_for_frame(pf_send *send, uint64_t until_ns) {
 void *pf__send_run(void *context) {
   pf_send *send = context;
   pf_thread_name("pf-send");
+  pf_gauge(send->counters.urgent, pf_thread_urgent());
   prctl(PR_SET_TIMERSLACK, 1UL); /* paced to the microsecond; the default is 50 µs late */
   uint64_t tip_ns = UINT64_MAX, tip_wait_ms = 0;
   pthread_mutex_lock(&send->lock);
