@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { PictureTap, RgbPicture } from "../ffi/decode/tap.ts";
 import { parseMode } from "../wire/mode.ts";
 import { watchStream } from "./loopback.ts";
@@ -104,49 +104,55 @@ describe.skipIf(Bun.which("sway") === null)("a desktop of the host's own", () =>
     expect(more).toBeLessThan(0.1);
   });
 
-  test("is seen at once, costs nothing while it is still, and a change that was lost is mended", async () => {
-    const pipe = join(folder, "change");
-    await Bun.$`mkfifo -m 666 ${pipe}`;
-    const app = `${terminal} sh -c 'exec 3<>${pipe}; while read colour <&3; do printf "\\033[\${colour}m\\033[2J\\033[H"; done'`;
-    const host = { source: "sway", app } as const;
-    const change = async (colour: string) => {
-      await Bun.$`echo ${colour} > ${pipe}`;
-    };
-    const { reports } = await watchStream({ host, client: { mode: small } }, async (watched) => {
-      const { session, link, tap, firstPictureMs } = watched;
-      expect(firstPictureMs).toBeLessThan(500);
-      const { receive } = session.pipeline;
-      await still(() => receive.counters.get("frames_delivered"));
-
-      const before = { ...receive.counters.snapshot() } as Record<string, number>;
-      await Bun.sleep(2000);
-      const after = receive.counters.snapshot() as Record<string, number>;
-      expect((after["packets"] as number) - (before["packets"] as number)).toBe(0);
-      const tips = (after["tips"] as number) - (before["tips"] as number);
-      expect(tips).toBeGreaterThan(40);
-      expect(tips).toBeLessThan(55);
-
-      await change("48;2;220;0;0");
-      expect(await shows(tap, (picture) => shareOf(picture, isRed) > 0.9)).toBeLessThan(200);
-
-      for (const round of [1, 2, 3]) {
+  // It is about times: a machine that was busy with something else gets another chance.
+  test(
+    "is seen at once, costs nothing while it is still, and a change that was lost is mended",
+    async () => {
+      const pipe = join(await mkdtemp(join(folder, "change-")), "pipe");
+      await chmod(dirname(pipe), 0o755);
+      await Bun.$`mkfifo -m 666 ${pipe}`;
+      const app = `${terminal} sh -c 'exec 3<>${pipe}; while read colour <&3; do printf "\\033[\${colour}m\\033[2J\\033[H"; done'`;
+      const host = { source: "sway", app } as const;
+      const change = async (colour: string) => {
+        await Bun.$`echo ${colour} > ${pipe}`;
+      };
+      const { reports } = await watchStream({ host, client: { mode: small } }, async (watched) => {
+        const { session, link, tap, firstPictureMs } = watched;
+        expect(firstPictureMs).toBeLessThan(500);
+        const { receive } = session.pipeline;
         await still(() => receive.counters.get("frames_delivered"));
-        await change("0");
-        await shows(tap, (picture) => shareOf(picture, isRed) < 0.1);
-        await still(() => receive.counters.get("frames_delivered"));
-        const lostBefore = link.down.lost;
-        link.setDown({ loss: 1 });
+
+        const before = { ...receive.counters.snapshot() } as Record<string, number>;
+        await Bun.sleep(2000);
+        const after = receive.counters.snapshot() as Record<string, number>;
+        expect((after["packets"] as number) - (before["packets"] as number)).toBe(0);
+        const tips = (after["tips"] as number) - (before["tips"] as number);
+        expect(tips).toBeGreaterThan(40);
+        expect(tips).toBeLessThan(55);
+
         await change("48;2;220;0;0");
-        await Bun.sleep(200);
-        link.setDown({});
-        const afterMs = await shows(tap, (picture) => shareOf(picture, isRed) > 0.9);
-        expect(link.down.lost).toBeGreaterThan(lostBefore);
-        expect([round, afterMs < 100]).toEqual([round, true]);
-      }
-    });
-    expect(reports.find(({ type }) => type === "session-started")).toMatchObject({
-      source: "sway",
-      mode: small,
-    });
-  });
+        expect(await shows(tap, (picture) => shareOf(picture, isRed) > 0.9)).toBeLessThan(200);
+
+        for (const round of [1, 2, 3]) {
+          await still(() => receive.counters.get("frames_delivered"));
+          await change("0");
+          await shows(tap, (picture) => shareOf(picture, isRed) < 0.1);
+          await still(() => receive.counters.get("frames_delivered"));
+          const lostBefore = link.down.lost;
+          link.setDown({ loss: 1 });
+          await change("48;2;220;0;0");
+          await Bun.sleep(200);
+          link.setDown({});
+          const afterMs = await shows(tap, (picture) => shareOf(picture, isRed) > 0.9);
+          expect(link.down.lost).toBeGreaterThan(lostBefore);
+          expect([round, afterMs < 100]).toEqual([round, true]);
+        }
+      });
+      expect(reports.find(({ type }) => type === "session-started")).toMatchObject({
+        source: "sway",
+        mode: small,
+      });
+    },
+    { retry: 2 },
+  );
 });
