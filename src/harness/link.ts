@@ -2,7 +2,7 @@
  * A UDP relay that stands between a client and a host and treats packets as a bad network does. It
  * keeps one upstream socket for each client address, so that the host sees the clients apart.
  */
-import type { udp } from "bun";
+import { createSocket, type Socket } from "node:dgram";
 import { SeededRandom } from "../base/random.ts";
 import { cleanLink, decideFate, type Impairment } from "./impairment.ts";
 
@@ -29,7 +29,7 @@ export interface LinkCounts {
 interface Peer {
   readonly address: string;
   readonly port: number;
-  readonly upstream: udp.Socket<"buffer">;
+  readonly upstream: Socket;
 }
 
 /** Clients that one link tells apart; more are ignored. */
@@ -42,35 +42,22 @@ export class ImpairedLink {
   readonly #options: LinkOptions;
   readonly #random: { readonly down: SeededRandom; readonly up: SeededRandom };
   readonly #peers = new Map<string, Promise<Peer>>();
-  #front: udp.Socket<"buffer">;
+  readonly #front: Socket;
   #downImpairment: Impairment;
   #closed = false;
 
-  private constructor(front: udp.Socket<"buffer">, options: LinkOptions) {
+  private constructor(front: Socket, options: LinkOptions) {
     this.#front = front;
     this.#options = options;
     this.#downImpairment = { ...cleanLink, ...options.down };
     this.#random = { down: new SeededRandom(options.seed), up: new SeededRandom(options.seed + 1) };
-    this.port = front.port;
+    this.port = front.address().port;
+    front.on("message", (packet, { port, address }) => this.#fromClient(packet, port, address));
   }
 
   /** Listens on a free port of the loopback address. */
   static async open(options: LinkOptions): Promise<ImpairedLink> {
-    let link: ImpairedLink | undefined;
-    const front = await Bun.udpSocket({
-      hostname: "127.0.0.1",
-      socket: {
-        data: (_socket, packet, port, address) => {
-          if (link !== undefined) link.#fromClient(Buffer.from(packet), port, address);
-        },
-        // A client that has left refuses what is still on its way.
-        error: () => {
-          if (link !== undefined) link.down.refused++;
-        },
-      },
-    });
-    link = new ImpairedLink(front, options);
-    return link;
+    return new ImpairedLink(await openSocket(), options);
   }
 
   /** Changes what happens to packets of the host from now on. */
@@ -96,30 +83,19 @@ export class ImpairedLink {
     const up = { ...cleanLink, ...this.#options.up };
     this.#options.observe?.("up", packet);
     void peer.then(({ upstream }) =>
-      this.#relay(packet, up, this.#random.up, this.up, (bytes) =>
-        upstream.send(bytes, targetPort, host),
+      this.#relay(packet, up, this.#random.up, this.up, (bytes, done) =>
+        upstream.send(bytes, targetPort, host, done),
       ),
     );
   }
 
   async #connectPeer(address: string, port: number): Promise<Peer> {
-    const upstream = await Bun.udpSocket({
-      hostname: "127.0.0.1",
-      socket: {
-        data: (_socket, packet) => {
-          this.#options.observe?.("down", packet);
-          this.#relay(
-            Buffer.from(packet),
-            this.#downImpairment,
-            this.#random.down,
-            this.down,
-            (bytes) => this.#front.send(bytes, port, address),
-          );
-        },
-        error: () => {
-          this.up.refused++;
-        },
-      },
+    const upstream = await openSocket();
+    upstream.on("message", (packet) => {
+      this.#options.observe?.("down", packet);
+      this.#relay(packet, this.#downImpairment, this.#random.down, this.down, (bytes, done) =>
+        this.#front.send(bytes, port, address, done),
+      );
     });
     return { address, port, upstream };
   }
@@ -129,7 +105,7 @@ export class ImpairedLink {
     impairment: Impairment,
     random: SeededRandom,
     counts: LinkCounts,
-    send: (bytes: Buffer) => boolean,
+    send: (bytes: Buffer, done: (error: Error | null) => void) => void,
   ): void {
     const fate = decideFate(impairment, random, packet.length);
     if (fate.arrivals.length === 0) counts.lost++;
@@ -140,17 +116,31 @@ export class ImpairedLink {
     }
     const deliver = () => {
       if (this.#closed) return;
-      try {
-        if (send(packet)) counts.forwarded++;
-        else counts.refused++;
-      } catch {
-        // What the kernel heard of an earlier packet, it says at the next one.
-        counts.refused++;
-      }
+      send(packet, (error) => {
+        // A client that has left refuses what is still on its way.
+        if (error) counts.refused++;
+        else counts.forwarded++;
+      });
     };
     for (const delay of fate.arrivals) {
       if (delay <= 0) deliver();
       else setTimeout(deliver, delay);
     }
   }
+}
+
+/** What comes while this process is held up must wait, or it would be a loss that nobody asked for. */
+const waitingBytesMax = 4_194_304;
+
+function openSocket(): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = createSocket({ type: "udp4", recvBufferSize: waitingBytesMax });
+  socket.once("error", reject);
+  socket.bind(0, "127.0.0.1", () => {
+    socket.off("error", reject);
+    // A peer that has left is heard of here; its packets are counted when they are sent.
+    socket.on("error", () => {});
+    resolve(socket);
+  });
+  return promise;
 }
