@@ -15,8 +15,10 @@ const mode = "1920x1080@60";
 /** A still picture is coded again until it is sharp; what it costs is counted after that. */
 const settleMs = 2000;
 
-/** A terminal in which text runs by as fast as it can. */
-const scrolling = 'foot --font=monospace:pixelsize=16 sh -c \'exec yes "$(seq -s" " 1 60)"\'';
+/** A terminal in which lines run by. */
+const scrolling =
+  "foot --font=monospace:pixelsize=16 sh -c " +
+  "'while :; do echo \"$(date +%N) the quick brown fox jumps over the lazy dog\"; sleep 0.01; done'";
 
 export const benchSway: Section = async (progress) => {
   if (!swayInstalled) throw new Error("sway is not installed");
@@ -27,9 +29,19 @@ export const benchSway: Section = async (progress) => {
     const client = join(folder, "desktop_client");
     await cp(testProgram("desktop_client"), client);
     progress("a window that damages the whole output in each frame");
-    const moving = await benchMoving(`${client} moving`, "a window damages all of it each frame");
+    const moving = await benchMoving({
+      app: `${client} moving`,
+      what: "moving",
+      wanted: framesPerSecondWanted,
+      method: "a window damages all of it each frame",
+    });
     progress("a terminal that scrolls");
-    const terminal = await benchMoving(scrolling, "a terminal scrolls as fast as it can");
+    const terminal = await benchMoving({
+      app: scrolling,
+      what: "scrolling terminal",
+      wanted: undefined,
+      method: "foot prints up to 100 lines a second",
+    });
     progress("a still window");
     const still = await benchStill(`${client} still`);
     return [moving, terminal, still];
@@ -38,7 +50,14 @@ export const benchSway: Section = async (progress) => {
   }
 };
 
-async function benchMoving(app: string, method: string): Promise<Row> {
+async function benchMoving(options: {
+  readonly app: string;
+  readonly what: string;
+  /** Frames a second; undefined where the application may be slower than the stream. */
+  readonly wanted: number | undefined;
+  readonly method: string;
+}): Promise<Row> {
+  const { app, what, wanted, method } = options;
   let hostPct: number | null = null;
   const { summary, intervals } = await stream({
     serve: ["--source", "sway", "--app", app],
@@ -54,12 +73,12 @@ async function benchMoving(app: string, method: string): Promise<Row> {
   const least = rates.length === 0 ? null : Math.min(...rates);
   const { stagesUs, latencyUs } = summary;
   return {
-    what: `sway ${mode}, moving`,
-    wanted: `≥ ${framesPerSecondWanted} fps`,
+    what: `sway ${mode}, ${what}`,
+    wanted: wanted === undefined ? "" : `≥ ${wanted} fps`,
     seen:
       `${show(mean, 1)} fps (worst second ${show(least, 1)}, encode p50 ` +
       `${show(stagesUs.encode?.p50)} µs, host ${show(hostPct)}% of a core)`,
-    verdict: verdictOf(mean >= framesPerSecondWanted),
+    verdict: wanted === undefined ? "report" : verdictOf(mean >= wanted),
     method: `${method}; decoded at the client, mean of ${rates.length} s`,
     figures: {
       mean,
