@@ -89,7 +89,8 @@ describe("a synthetic stream", () => {
       expect(summary.frames.decoded).toBeGreaterThan(codec === "h264" ? 80 : 20);
       expect(markers["markers"]).toBe(markers["frames"] as number);
       if (codec === "h264") expect(markers["markers_skipped"]).toBeLessThan(3);
-      expect(markers["markers_repeated"]).toBe(0);
+      // A source that is held up for four frame times looks still, and its picture is coded again.
+      expect(markers["markers_repeated"]).toBeLessThan(3);
     },
   );
 

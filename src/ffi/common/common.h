@@ -7,8 +7,8 @@
  *   void      pf_<kernel>_stop(pf_<kernel> *)      joins them; idempotent; no sink call afterwards
  *   void      pf_<kernel>_close(pf_<kernel> *)     stops, frees; NULL is allowed
  *   pf_result pf_<kernel>_set(pf_<kernel> *, uint32_t knob, int64_t value)   any thread, any time
- *   void      pf_<kernel>_sink(pf_<kernel> *, pf_sink *out)                  its input, if it has one
- *   const void *pf_<kernel>_counters(pf_<kernel> *)   the counters block; lives as long as the handle
+ *   void      pf_<kernel>_sink(pf_<kernel> *, pf_sink *out)    its input, if it has one
+ *   const void *pf_<kernel>_counters_block(pf_<kernel> *)      lives as long as the handle
  * TypeScript stops stages from the source to the end and closes them in the reverse order.
  *
  * Nothing allocates after open except inside a third-party library. A push never blocks for longer
