@@ -1,12 +1,14 @@
 /*
  * Measures send + receive over loopback in one process, and prints one JSON object.
  *   media_bench FRAME_BYTES FRAMES INTERVAL_US [v6] [no-gso] [no-gro]
- * INTERVAL_US 0: as fast as back-pressure lets it.
+ * INTERVAL_US 0: as fast as it goes with IN_FLIGHT frames on their way.
  */
 #include "testing.h"
 
 #include <string.h>
 #include <sys/resource.h>
+
+#define IN_FLIGHT 4
 
 static uint64_t percentile(const pf_histogram *histogram, double share) {
   uint64_t rank = (uint64_t)(share * (double)histogram->count), seen = 0;
@@ -35,6 +37,7 @@ static void push_frames(pf_test_ends *ends, uint32_t bytes, uint32_t count, uint
     next_ns += interval_us * 1000ull;
     struct timespec until = {.tv_sec = (time_t)(next_ns / 1000000000u),
                              .tv_nsec = (long)(next_ns % 1000000000u)};
+    if (interval_us == 0 && i >= IN_FLIGHT) pf_test_sink_wait(&ends->sink, i - IN_FLIGHT, 100);
     if (interval_us > 0) clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     pf_access_unit unit = {.data = data,
                            .bytes = bytes,
@@ -69,12 +72,19 @@ int main(int argc, char **argv) {
   pf_test_sink_wait(&ends.sink, count, 300);
   double seconds = (double)(pf_now_ns() - begin_ns) / 1e9;
   cpu = cpu_seconds() - cpu;
+  const pf_send_counters sent = *pf_test_sent(&ends);
+  const pf_receive_counters received = *pf_test_received(&ends);
+  const pf_port_counters port = *pf_test_port(&ends);
   pf_test_close(&ends);
   const pf_test_sink *sink = &ends.sink;
   double gbps = (double)sink->bytes * 8 / seconds / 1e9;
   printf("{\"frames\":%u,\"delivered\":%u,\"seconds\":%.4f,\"gbps\":%.3f,\"cpuSeconds\":%.4f,"
+         "\"sealUs\":%llu,\"reassembleUs\":%llu,\"packetsLost\":%llu,\"kernelDrops\":%llu,"
          "\"latencyUs\":{\"p50\":%llu,\"p95\":%llu,\"p99\":%llu,\"max\":%llu}}\n",
          count, sink->count, seconds, gbps, cpu,
+         (unsigned long long)percentile(&sent.seal_us, 0.5),
+         (unsigned long long)percentile(&received.reassemble_us, 0.5),
+         (unsigned long long)received.packets_lost, (unsigned long long)port.dropped_kernel,
          (unsigned long long)percentile(&sink->latency_us, 0.5),
          (unsigned long long)percentile(&sink->latency_us, 0.95),
          (unsigned long long)percentile(&sink->latency_us, 0.99),

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "session.h"
 
 /* Batches that the thread takes before it runs timers and lets others have the lock. */
@@ -24,8 +24,9 @@ struct pf_port {
   pthread_t thread;
   bool running;
   atomic_bool stopping;
-  pthread_mutex_t lock;
-  atomic_uint waiting; /* threads that want the lock; the receiving thread lets them go first */
+  /* `lock` guards the sessions and the counters. `gate` is held while waiting for it, so that the
+   * receiving thread, which wants it again at once, can't keep others out. */
+  pthread_mutex_t lock, gate;
   pf_session *sessions[PF_PORT_SESSIONS_MAX];
   uint32_t session_count;
   uint64_t now_ns; /* when the datagram at hand was taken */
@@ -58,7 +59,8 @@ PF_EXPORT pf_result pf_port_open(const pf_port_config *config, pf_port **out) {
     free(port);
     return result;
   }
-  pthread_mutex_init(&port->lock, NULL);
+  pf_lock_open(&port->lock);
+  pf_lock_open(&port->gate);
   tell_buffers(port, config->socket_bytes);
   *out = port;
   return PF_OK;
@@ -114,10 +116,15 @@ uint64_t pf_port_tick(pf_port *port, uint64_t now_ns) {
   return due_ns;
 }
 
+static void take_lock(pf_port *port) {
+  pthread_mutex_lock(&port->gate);
+  pthread_mutex_lock(&port->lock);
+  pthread_mutex_unlock(&port->gate);
+}
+
 /* Takes what is there and runs due timers; returns when the next timer is due. */
 static uint64_t serve(pf_port *port) {
-  while (atomic_load_explicit(&port->waiting, memory_order_acquire) > 0) sched_yield();
-  pthread_mutex_lock(&port->lock);
+  take_lock(port);
   for (int batch = 0; batch < BATCHES_IN_A_ROW; batch++) {
     bool more = pf_udp_receive(port->udp, take, port);
     pf_count(port->counters.receive_calls, 1);
@@ -184,17 +191,14 @@ PF_EXPORT void pf_port_close(pf_port *port) {
   pf_udp_close(port->udp);
   close(port->wake_fd);
   pthread_mutex_destroy(&port->lock);
+  pthread_mutex_destroy(&port->gate);
   free(port);
 }
 
 PF_EXPORT uint32_t pf_port_number(const pf_port *port) { return pf_udp_port(port->udp); }
 PF_EXPORT const void *pf_port_counters_block(pf_port *port) { return &port->counters; }
 
-void pf_port_lock(pf_port *port) {
-  atomic_fetch_add_explicit(&port->waiting, 1, memory_order_acq_rel);
-  pthread_mutex_lock(&port->lock);
-  atomic_fetch_sub_explicit(&port->waiting, 1, memory_order_acq_rel);
-}
+void pf_port_lock(pf_port *port) { take_lock(port); }
 
 void pf_port_unlock(pf_port *port) {
   pthread_mutex_unlock(&port->lock);

@@ -52,7 +52,7 @@ PF_EXPORT pf_result pf_send_open(const pf_send_config *config, pf_send **out) {
                                  .shard_count_target = config->shard_count_target,
                                  .parity_permille = config->parity_permille};
   memcpy(send->rules.parity_table, config->parity_table, sizeof send->rules.parity_table);
-  pthread_mutex_init(&send->lock, NULL);
+  pf_lock_open(&send->lock);
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -177,13 +177,17 @@ static void push(void *context, void *item) {
   uint64_t now_ns = pf_now_ns();
   pthread_mutex_lock(&send->lock);
   pf__frame *frame = take_free(send, unit);
+  bool idle = send->count == 0;
+  uint32_t bitrate_kbps = send->bitrate_kbps;
   pthread_mutex_unlock(&send->lock);
   if (frame == NULL) return;
   const pf_times *times = &unit->times;
   frame->queue_us = pf__span_us(times->capture_ns, times->encode_begin_ns);
   frame->encode_us = pf__span_us(times->encode_begin_ns, times->encode_end_ns);
   frame->queued_ns = times->encode_end_ns != 0 ? times->encode_end_ns : now_ns;
+  frame->first_ns = 0;
   fill(frame, unit);
+  if (idle) pf__send_begin(send, frame, bitrate_kbps);
   pthread_mutex_lock(&send->lock);
   if (send->accepting)
     send->count++;

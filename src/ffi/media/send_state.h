@@ -1,10 +1,9 @@
 /* The sender's state, shared by its queue (send.c) and its thread (send_thread.c). */
 #ifndef PF_SEND_STATE_H
 #define PF_SEND_STATE_H
-#include <pthread.h>
-
 #include "../fec/fec.h"
 #include "blocks.h"
+#include "lock.h"
 #include "pacer.h"
 #include "send.h"
 
@@ -16,6 +15,10 @@ typedef struct pf__frame {
   pf_block block;
   uint64_t queued_ns;
   uint32_t queue_us, encode_us;
+  uint32_t sent;     /* shards that have left */
+  uint64_t first_ns; /* when the first of them had left; 0 = not begun */
+  bool has_parity;
+  pf_pacer pacer;
 } pf__frame;
 
 struct pf_send {
@@ -52,6 +55,11 @@ static inline uint32_t pf__span_us(uint64_t begin_ns, uint64_t end_ns) {
   uint64_t us = (end_ns - begin_ns) / 1000;
   return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
+
+/* Begins to send a frame: its first burst leaves, which is all of its data if that is small. Called
+ * on the pushing thread when nothing waits, which saves the frame a change of threads, else on the
+ * stage's thread. */
+void pf__send_begin(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps);
 
 /* The thread's function; takes the pf_send. */
 void *pf__send_run(void *context);

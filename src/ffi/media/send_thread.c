@@ -17,16 +17,6 @@ static bool wait_until(pf_send *send, uint64_t until_ns) {
   return pthread_cond_timedwait(&send->changed, &send->lock, &until) != ETIMEDOUT;
 }
 
-/* Waits for a packet's turn; the rest leaves at once when another frame waits behind this one. */
-static void pace(pf_send *send, pf_pacer *pacer, uint64_t when_ns) {
-  if (when_ns <= pf_now_ns()) return;
-  pthread_mutex_lock(&send->lock);
-  while (send->accepting && send->count < 2 && wait_until(send, when_ns)) {
-  }
-  if (!send->accepting || send->count >= 2) pacer->bytes_per_second = 0;
-  pthread_mutex_unlock(&send->lock);
-}
-
 static void write_headers(const pf__frame *frame) {
   uint32_t count = frame->block.data_count + frame->block.parity_count;
   for (uint32_t i = 0; i < count; i++) {
@@ -39,7 +29,9 @@ static void write_headers(const pf__frame *frame) {
   }
 }
 
-static void make_parity(pf_send *send, const pf__frame *frame) {
+static void make_parity(pf_send *send, pf__frame *frame) {
+  if (frame->has_parity) return;
+  frame->has_parity = true;
   const pf_block *block = &frame->block;
   uint8_t *shard = frame->bodies + PF_SHARD_HEADER_BYTES;
   size_t stride = pf__stride(frame);
@@ -50,40 +42,44 @@ static void make_parity(pf_send *send, const pf__frame *frame) {
                 block->shard_bytes);
 }
 
-static void send_burst(pf_send *send, const pf__frame *frame, uint32_t from, uint32_t count) {
+/* Waits for a packet's turn and makes the parity meanwhile. When another frame waits behind this one
+ * the rest leaves at once. */
+static void pace(pf_send *send, pf__frame *frame, uint64_t when_ns) {
+  if (when_ns > pf_now_ns()) make_parity(send, frame);
+  if (when_ns <= pf_now_ns()) return;
+  pthread_mutex_lock(&send->lock);
+  while (send->accepting && send->count < 2 && wait_until(send, when_ns)) {
+  }
+  if (!send->accepting || send->count >= 2) frame->pacer.bytes_per_second = 0;
+  pthread_mutex_unlock(&send->lock);
+}
+
+/* Sends the next shards of a frame, at most those before `end`, when the pacer lets them. */
+static void send_next(pf_send *send, pf__frame *frame, uint32_t end) {
   uint32_t body_bytes = (uint32_t)pf__stride(frame);
+  uint32_t count = end - frame->sent, burst_max = pf_session_burst_max(body_bytes);
+  count = pf_pacer_chunk(&frame->pacer, count < burst_max ? count : burst_max, body_bytes);
+  uint64_t when_ns = pf_pacer_next(&frame->pacer, (uint64_t)count * body_bytes);
+  if (when_ns > frame->pacer.begin_ns) pace(send, frame, when_ns);
   pf_udp_sent sent;
-  pf_session_send(send->session, PF_PLANE_VIDEO, frame->bodies + from * (size_t)body_bytes,
+  pf_session_send(send->session, PF_PLANE_VIDEO, frame->bodies + frame->sent * (size_t)body_bytes,
                   body_bytes, body_bytes, count, &sent);
+  frame->sent += count;
   pf_count(send->counters.packets, sent.packets);
   pf_count(send->counters.packet_bytes, (uint64_t)sent.packets * body_bytes);
   pf_count(send->counters.packets_dropped, count - sent.packets);
   pf_count(send->counters.send_calls, sent.calls);
 }
 
-/* Sends all shards; returns when the first of them had left. */
-static uint64_t send_shards(pf_send *send, const pf__frame *frame, pf_pacer *pacer) {
-  const pf_block *block = &frame->block;
-  uint32_t body_bytes = (uint32_t)pf__stride(frame);
-  uint32_t burst_max = pf_session_burst_max(body_bytes);
-  uint32_t shards = block->data_count + block->parity_count;
-  uint64_t first_ns = 0;
-  bool has_parity = false;
-  for (uint32_t at = 0; at < shards;) {
-    uint32_t end = at < block->data_count ? block->data_count : shards;
-    uint32_t count = end - at < burst_max ? end - at : burst_max;
-    count = pf_pacer_chunk(pacer, count, body_bytes);
-    uint64_t when_ns = pf_pacer_next(pacer, (uint64_t)count * body_bytes);
-    if (!has_parity && (at >= block->data_count || when_ns > pf_now_ns())) {
-      make_parity(send, frame);
-      has_parity = true;
-    }
-    pace(send, pacer, when_ns);
-    send_burst(send, frame, at, count);
-    if (first_ns == 0) first_ns = pf_now_ns();
-    at += count;
-  }
-  return first_ns;
+void pf__send_begin(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps) {
+  write_headers(frame);
+  frame->sent = 0;
+  frame->has_parity = false;
+  frame->pacer = (pf_pacer){.burst_bytes = send->burst_bytes,
+                            .bytes_per_second = (uint64_t)bitrate_kbps * 125 * send->pace_multiple};
+  pf_pacer_begin(&frame->pacer, pf_now_ns());
+  send_next(send, frame, frame->block.data_count);
+  frame->first_ns = pf_now_ns();
 }
 
 static void keep_timing(pf_send *send, const pf_host_timing *timing) {
@@ -97,23 +93,24 @@ static void keep_timing(pf_send *send, const pf_host_timing *timing) {
   pthread_mutex_unlock(&send->lock);
 }
 
-static void send_frame(pf_send *send, const pf__frame *frame, uint32_t bitrate_kbps) {
-  pf_pacer pacer = {.burst_bytes = send->burst_bytes,
-                    .bytes_per_second = (uint64_t)bitrate_kbps * 125 * send->pace_multiple};
-  write_headers(frame);
-  pf_pacer_begin(&pacer, pf_now_ns());
-  uint64_t first_ns = send_shards(send, frame, &pacer);
+static void send_frame(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps) {
+  const pf_block *block = &frame->block;
+  if (frame->first_ns == 0) pf__send_begin(send, frame, bitrate_kbps);
+  while (frame->sent < block->data_count) send_next(send, frame, block->data_count);
+  make_parity(send, frame);
+  uint32_t shards = block->data_count + block->parity_count;
+  while (frame->sent < shards) send_next(send, frame, shards);
   uint64_t last_ns = pf_now_ns();
   pf_count(send->counters.frames, 1);
   pf_count(send->counters.frame_bytes, frame->bytes);
-  pf_count(send->counters.parity_packets, frame->block.parity_count);
-  pf_histogram_span(&send->counters.seal_us, frame->queued_ns, first_ns);
-  pf_histogram_span(&send->counters.pace_us, first_ns, last_ns);
+  pf_count(send->counters.parity_packets, block->parity_count);
+  pf_histogram_span(&send->counters.seal_us, frame->queued_ns, frame->first_ns);
+  pf_histogram_span(&send->counters.pace_us, frame->first_ns, last_ns);
   const pf_host_timing timing = {.frame = frame->index,
                                  .queue_us = frame->queue_us,
                                  .encode_us = frame->encode_us,
-                                 .seal_us = pf__span_us(frame->queued_ns, first_ns),
-                                 .pace_us = pf__span_us(first_ns, last_ns)};
+                                 .seal_us = pf__span_us(frame->queued_ns, frame->first_ns),
+                                 .pace_us = pf__span_us(frame->first_ns, last_ns)};
   keep_timing(send, &timing);
 }
 
@@ -143,7 +140,7 @@ void *pf__send_run(void *context) {
     if (!send->accepting) break;
     uint32_t bitrate_kbps = send->bitrate_kbps;
     uint32_t newest = send->newest_index;
-    const pf__frame *frame = &send->frames[send->head];
+    pf__frame *frame = &send->frames[send->head];
     pthread_mutex_unlock(&send->lock);
     if (has_frame) {
       send_frame(send, frame, bitrate_kbps);
@@ -155,7 +152,7 @@ void *pf__send_run(void *context) {
     tip_ns = pf_now_ns() + tip_wait_ms * 1000000u;
     pthread_mutex_lock(&send->lock);
     if (!has_frame) continue;
-    send->newest_index = frame->index;
+    if ((int32_t)(frame->index - send->newest_index) > 0) send->newest_index = frame->index;
     send->head = (send->head + 1) % PF_SEND_QUEUE_COUNT;
     send->count--;
     pf_gauge(send->counters.queued, send->count);

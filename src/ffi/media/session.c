@@ -1,8 +1,9 @@
 #include "session.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lock.h"
 
 /* Until the first video packet a client repeats its hello quickly: it may have been lost. */
 #define HELLO_QUICK_MS 50
@@ -52,7 +53,7 @@ PF_EXPORT pf_result pf_session_open(const pf_session_config *config, pf_port *po
   session->stage = config->stage;
   session->tag = config->session;
   session->is_host = config->is_host != 0;
-  pthread_mutex_init(&session->send_lock, NULL);
+  pf_lock_open(&session->send_lock);
   pf_result result = open_path(session, config);
   if (result == PF_OK)
     result = pf_seal_open(PF_SEAL_BEST, (const uint8_t *)config->send_key,

@@ -25,7 +25,7 @@ void pf_test_fill(uint8_t *bytes, uint32_t count, uint32_t seed) {
 }
 
 void pf_test_sink_open(pf_test_sink *sink) {
-  *sink = (pf_test_sink){.in_order = true, .intact = true, .check = true};
+  *sink = (pf_test_sink){.intact = true, .check = true};
   pthread_mutex_init(&sink->lock, NULL);
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
@@ -46,11 +46,9 @@ void pf_test_sink_push(void *context, void *item) {
   pf_test_sink *sink = context;
   const pf_access_unit *unit = item;
   uint64_t now_ns = pf_now_ns();
-  bool intact = !sink->check || is_intact(unit);
+  bool same = !sink->check || is_intact(unit);
   pthread_mutex_lock(&sink->lock);
-  if (sink->count > 0 && unit->frame <= sink->last_frame) sink->in_order = false;
-  if (!intact) sink->intact = false;
-  if (sink->count < PF_ARRAY_COUNT(sink->history)) sink->history[sink->count] = unit->frame;
+  if (!same || (sink->count > 0 && unit->frame <= sink->last_frame)) sink->intact = false;
   sink->last_frame = unit->frame;
   sink->count++;
   sink->bytes += unit->bytes;
@@ -58,6 +56,14 @@ void pf_test_sink_push(void *context, void *item) {
   pf_histogram_span(&sink->latency_us, unit->times.capture_ns, now_ns);
   pthread_cond_broadcast(&sink->changed);
   pthread_mutex_unlock(&sink->lock);
+}
+
+pf_test_seen pf_test_sink_look(pf_test_sink *sink) {
+  pthread_mutex_lock(&sink->lock);
+  pf_test_seen seen = {
+      .count = sink->count, .last_frame = sink->last_frame, .intact = sink->intact};
+  pthread_mutex_unlock(&sink->lock);
+  return seen;
 }
 
 bool pf_test_sink_wait(pf_test_sink *sink, uint32_t count, uint32_t wait_ms) {
@@ -89,7 +95,7 @@ static void check(pf_result result) {
 }
 
 static pf_port *open_port(const pf_test_options *options, pf_events *events) {
-  pf_port_config config = {.events = events, .flags = options->flags, .socket_bytes = 8 << 20};
+  pf_port_config config = {.events = events, .flags = options->flags, .socket_bytes = PF_SOCKET_BYTES};
   snprintf(config.address, sizeof config.address, "%s", options->address);
   pf_port *port = NULL;
   check(pf_port_open(&config, &port));

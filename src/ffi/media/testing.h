@@ -18,6 +18,9 @@
     exit(1);                                                                      \
   } while (0)
 
+/* A counter that another thread counts. */
+#define COUNTED(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+
 /* A repeatable generator (xorshift64*, Vigna 2016). */
 typedef struct pf_random {
   uint64_t state;
@@ -36,13 +39,18 @@ typedef struct pf_test_sink {
   uint32_t count, keys;
   uint32_t last_frame;
   uint64_t bytes;
-  bool in_order, intact; /* frames came in rising order; each as pf_test_fill made it */
-  bool check;            /* compare the content, which takes time */
-  uint32_t history[4096];
+  bool intact; /* frames came in rising order, each as pf_test_fill made it */
+  bool check;  /* compare the content, which takes time */
   pf_histogram latency_us; /* capture_ns, in this machine's clock, to here */
 } pf_test_sink;
 void pf_test_sink_open(pf_test_sink *sink);
 void pf_test_sink_push(void *context, void *item);
+/* What came so far; any thread. `intact`: in rising order, and each as pf_test_fill made it. */
+typedef struct pf_test_seen {
+  uint32_t count, last_frame;
+  bool intact;
+} pf_test_seen;
+pf_test_seen pf_test_sink_look(pf_test_sink *sink);
 /* Waits until `count` units came; false after `wait_ms`. */
 bool pf_test_sink_wait(pf_test_sink *sink, uint32_t count, uint32_t wait_ms);
 
