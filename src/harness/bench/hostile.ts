@@ -18,9 +18,9 @@ const bytesEach = 500_000_000;
 const samplesMax = 256;
 /** Before and after, so that the stream is seen to go on. */
 const calmMs = 3000;
-/** A frame in flight may still take memory that it did not need before. */
 /** Two flooding processes leave host and client less than half of two cores. */
 const floodFpsMin = 20;
+/** A frame in flight may still take memory that it did not need before. */
 const grownMbMax = 32;
 const megabyte = 1_000_000;
 
