@@ -13,12 +13,12 @@ import { startHostProgram } from "../program.ts";
 import type { FloodOrders } from "./flooder.ts";
 import { type Row, type Section, show, verdictOf } from "./row.ts";
 
-/** Thrown at each of the two ports. */
-const bytesEach = 500_000_000;
+/** Thrown at each of the three ports: host control, host media, client media. */
+const bytesEach = 350_000_000;
 const samplesMax = 256;
 /** Before and after, so that the stream is seen to go on. */
 const calmMs = 3000;
-/** Two flooding processes leave host and client less than half of two cores. */
+/** Three flooding processes leave host and client less than half of two cores. */
 const floodFpsMin = 20;
 /** A frame in flight may still take memory that it did not need before. */
 const grownMbMax = 32;
@@ -34,7 +34,7 @@ interface Observed {
 }
 
 export const benchHostile: Section = async (progress) => {
-  progress(`${(2 * bytesEach) / megabyte} MB at both ports during a 1280x720@60 stream`);
+  progress(`${(3 * bytesEach) / megabyte} MB at three ports during a 1280x720@60 stream`);
   const { observed, hostDropped } = await observeFlood();
   const { thrown, seconds, framesAfter, framesDuring, grownMb } = observed;
   const rows: Row[] = [
@@ -47,7 +47,7 @@ export const benchHostile: Section = async (progress) => {
       ),
       method:
         `${thrown.packets} random and bit-flipped datagrams, ${show(thrown.bytes / megabyte)} MB ` +
-        `in ${show(seconds)} s from two processes beside host and client`,
+        `in ${show(seconds)} s from three processes beside host and client`,
       figures: { framesDuring, framesAfter, seconds, ...thrown },
     },
     {
@@ -82,7 +82,11 @@ function observeFlood() {
       const { hooks } = collectingHooks({
         interrupted: over.signal,
         started: (session) => {
-          const ports = { host: host.mediaPort, client: session.pipeline.port.port };
+          const ports = {
+            control: host.port,
+            host: host.mediaPort,
+            client: session.pipeline.port.port,
+          };
           const watched = watch(session, { ports, samples, hostPid: host.program.process.pid });
           watched.then(observed.resolve, observed.reject).finally(() => over.abort());
         },
@@ -104,7 +108,11 @@ function observeFlood() {
 async function watch(
   session: ClientSession,
   around: {
-    readonly ports: { readonly host: number; readonly client: number };
+    readonly ports: {
+      readonly control: number;
+      readonly host: number;
+      readonly client: number;
+    };
     readonly samples: readonly string[];
     readonly hostPid: number;
   },
@@ -119,6 +127,7 @@ async function watch(
   const thrown = await Promise.all([
     throwAt({ ...orders, port: ports.host, seed: 2 }),
     throwAt({ ...orders, port: ports.client, seed: 3 }),
+    throwAt({ ...orders, port: ports.control, seed: 4 }),
   ]);
   const seconds = (performance.now() - started) / 1000;
   const after = { frames: frames(), memory: memory() };
