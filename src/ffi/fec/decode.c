@@ -2,22 +2,24 @@
  * Decoding: as many parity shards as data shards are lost, and no more, take part.
  *
  * Notation: rows = 2^p points W of parity, s(x) = x >> p, the product of (x - z) over z in W;
- * L the points of lost data, R those of the chosen parity (|L| = |R|). Every other point of W counts
- * as erased, so that the erased points are E = L and W without R, `rows` of them, with the locator
+ * L the points of lost data, R those of the chosen parity (|L| = |R|). Every other point of W
+ * counts as erased, so that the erased points are E = L and W without R, `rows` of them, with the
+ * locator
  *
  *   A(x) = product over z in E, z != x, of (x - z)
  *        = s(x) product over z in L of (x - z) / product over r in R of (x - r)
  *
  * where factors that are 0 are left out (s(x) / (x - r) is 1 at r, for s' = 1).
  *
- * A code word c sums to 0 against every polynomial g of a degree below `rows`. With g = A / (x - y),
- * which is 0 at all erased points but y:
+ * A code word c sums to 0 against every polynomial g of a degree below `rows`. With g = A / (x -
+ * y), which is 0 at all erased points but y:
  *
  *   (combine)    c(y) = sum over known x of c(x) A(x) / ((x - y) A(y))
  *
- * That is one product for each known and each lost shard. When many are lost: let T be the sum of the
- * polynomials of the received data over each `rows` points, plus that of the received parity, as if
- * what is lost were 0. Then T(x) = sum over y in E of c(y) (s(x) - s(y)) / (x - y), and A T modulo s is
+ * That is one product for each known and each lost shard. When many are lost: let T be the sum of
+ * the polynomials of the received data over each `rows` points, plus that of the received parity,
+ * as if what is lost were 0. Then T(x) = sum over y in E of c(y) (s(x) - s(y)) / (x - y), and A T
+ * modulo s is
  *
  *   B(x) = sum over y in E of c(y) s(y) A(x) / (x - y),   so that c(y) = B(y) / (s(y) A(y))
  *

@@ -3,9 +3,9 @@
  * 65,536 points allows. k data shards give m parity shards; any k of the k + m rebuild the data.
  *
  * Shards are `shard_bytes` long, a multiple of 64, at any alignment. Each block of 64 bytes holds
- * the 32 low bytes, then the 32 high bytes, of 32 field elements. k >= 1, m >= 1 and k + m <= 65,536.
- * Parity is byte-exact with catid/leopard's 16-bit field (with m <= k and the next power of two
- * above m, plus k, within 65,536, which are that library's limits; beyond them it is our own).
+ * the 32 low bytes, then the 32 high bytes, of 32 field elements. k >= 1, m >= 1 and k + m <=
+ * 65,536. Parity is byte-exact with catid/leopard's 16-bit field (with m <= k and the next power of
+ * two above m, plus k, within 65,536, which are that library's limits; beyond them it is our own).
  *
  * A handle owns its work buffers: encode and decode allocate nothing and may be called by one
  * thread at a time for each handle. Handles share only constant tables, made at the first open.

@@ -49,8 +49,9 @@ pf_result pf__fec_shape_of(const pf_fec *fec, uint32_t k, uint32_t m, uint32_t s
 void pf__fec_gather(const pf_fec *fec, const pf__fec_slice *slice, const pf__fec_shape *shape,
                     uint8_t *work, uint8_t *sum);
 
-/* For a block that does not fit: shard i of k + m is the value at the point i. Makes the shards that
- * fec->out names from those that fec->in names; each has k + m places, NULL where nothing is. */
+/* For a block that does not fit: shard i of k + m is the value at the point i. Makes the shards
+ * that fec->out names from those that fec->in names; each has k + m places, NULL where nothing
+ * is. */
 void pf__fec_spread(pf_fec *fec, const pf__fec_shape *shape);
 
 #endif
