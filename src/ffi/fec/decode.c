@@ -11,8 +11,8 @@
  *
  * where factors that are 0 are left out (s(x) / (x - r) is 1 at r, for s' = 1).
  *
- * A code word c sums to 0 against every polynomial g of a degree below `rows`. With g = A / (x -
- * y), which is 0 at all erased points but y:
+ * A code word c sums to 0 against every polynomial g of a degree below `rows`. With
+ * g(x) = A(x) / (x - y), which is 0 at all erased points but y:
  *
  *   (combine)    c(y) = sum over known x of c(x) A(x) / ((x - y) A(y))
  *
@@ -53,19 +53,16 @@ static uint32_t log_at(const pf_fec *fec, const pf__fec_shape *shape, uint32_t c
   return pf__fec_reduce(sum);
 }
 
-/* Up to this many losses the factors one by one are cheaper than the transform of all. */
-#define SINGLE_FACTORS_MAX 8u
-
 /* fec->logs at all points = log A. */
 static void locate(pf_fec *fec, const pf__fec_shape *shape, uint32_t count) {
   uint32_t points = shape->rows + shape->k, *logs = fec->logs;
-  if (count <= SINGLE_FACTORS_MAX) {
+  uint32_t log_points = pf__fec_log_ceil(points);
+  if (count <= log_points) { /* one by one they cost less than the transform of all */
     for (uint32_t i = 0; i < count; i++)
       logs[fec->spare[i]] = log_at(fec, shape, count, fec->spare[i]);
     for (uint32_t x = shape->rows; x < points; x++) logs[x] = log_at(fec, shape, count, x);
     return;
   }
-  uint32_t log_points = pf__fec_log_ceil(points);
   memset(logs, 0, sizeof *logs << log_points);
   for (uint32_t i = 0; i < count; i++) {
     logs[lost_point(fec, shape, i)] = 1;
@@ -105,8 +102,9 @@ static void decode_by_combination(pf_fec *fec, const pf__fec_shape *shape, uint8
     else fec->in[inputs++] = shards[i];
   }
   for (uint32_t i = 0; i < count; i++) fec->in[inputs++] = shards[shape->k + fec->spare[i]];
-  for (uint32_t first = 0; first < count; first += PF__FEC_COMBINE_MAX) {
-    uint32_t outs = pf__fec_min(count - first, PF__FEC_COMBINE_MAX);
+  for (uint32_t first = 0, outs; first < count; first += outs) {
+    uint32_t left = count - first;
+    outs = left >= PF__FEC_COMBINE_MAX ? PF__FEC_COMBINE_MAX : pf__fec_min(left, 2);
     prepare_combination(fec, shape, count, first, outs);
     fec->kernel->combine(fec->out + first, outs, fec->in, inputs, fec->factors,
                          shape->shard_bytes, shape->rows + shape->k <= 256);
@@ -156,7 +154,8 @@ static void evaluate_lost(const pf_fec *fec, const pf__fec_slice *slice,
 
 static void decode_by_transform(pf_fec *fec, const pf__fec_shape *shape, uint8_t *const *shards,
                                 uint32_t count) {
-  for (uint32_t i = 0; i < shape->k + 4; i++) fec->in[i] = i < shape->k ? shards[i] : fec->zeros;
+  for (uint32_t i = 0; i < shape->k + PF__FEC_POINTERS_MORE; i++)
+    fec->in[i] = i < shape->k ? shards[i] : fec->zeros;
   for (uint32_t i = 0; i < count; i++) fec->in[fec->lost[i]] = fec->zeros;
   want(fec, shape, count);
   pf__fec_slice slice = {.stride = pf__fec_slice_bytes(shape->rows, shape->shard_bytes)};
@@ -198,10 +197,10 @@ static pf_result find_lost(pf_fec *fec, const pf__fec_shape *shape, const uint8_
   return PF_OK;
 }
 
-/* Combining costs one product for each lost shard, the transform about one for each layer and way,
- * and more traffic with the cache. */
+/* Combining costs one pass over the block for each four lost shards, the transform two encodes.
+ * With any kernel they break even at about eight lost shards, in the least blocks before. */
 static uint32_t combine_max(const pf_fec *fec, const pf__fec_shape *shape) {
-  return pf__fec_min(fec->combine_max, 2 * shape->log_rows + 4);
+  return pf__fec_min(fec->combine_max, pf__fec_min(shape->log_rows + 3, 8));
 }
 
 PF_EXPORT pf_result pf_fec_decode(pf_fec *fec, uint8_t *const *shards, const uint8_t *present,

@@ -40,7 +40,7 @@ PF_EXPORT pf_result pf_fec_select(pf_fec *fec, const char *name) {
 /* Both sets of rows are to stay in the second-level cache beside what streams through it; where the
  * first level holds slices that are not too thin, that is better still. */
 #define CACHE_1_BYTES (24u << 10)
-#define CACHE_2_BYTES (384u << 10)
+#define CACHE_2_BYTES (640u << 10)
 #define SLICE_BYTES_GOOD 256u
 
 static uint32_t units_of(uint32_t shard_bytes) {
@@ -86,8 +86,8 @@ static bool allocate_buffers(pf_fec *fec) {
   fec->rows = allocate(rows_bytes_max(fec, spreads));
   fec->zeros = allocate(padded);
   fec->sink = allocate(padded);
-  fec->in = allocate((shards + 4) * sizeof *fec->in);
-  fec->out = allocate((shards + 4) * sizeof *fec->out);
+  fec->in = allocate((shards + PF__FEC_POINTERS_MORE) * sizeof *fec->in);
+  fec->out = allocate((shards + PF__FEC_POINTERS_MORE) * sizeof *fec->out);
   fec->wanted = allocate((points + 1) * sizeof *fec->wanted);
   fec->logs = allocate(points * sizeof *fec->logs);
   fec->lost = allocate(fec->max_parity * sizeof *fec->lost);
@@ -165,8 +165,10 @@ void pf__fec_gather(const pf_fec *fec, const pf__fec_slice *slice, const pf__fec
  */
 static void encode_rows(pf_fec *fec, const pf__fec_shape *shape, const uint8_t *const *data,
                         uint8_t *const *parity) {
-  for (uint32_t i = 0; i < shape->k + 4; i++) fec->in[i] = i < shape->k ? data[i] : fec->zeros;
-  for (uint32_t i = 0; i < shape->m + 4; i++) fec->out[i] = i < shape->m ? parity[i] : fec->sink;
+  for (uint32_t i = 0; i < shape->k + PF__FEC_POINTERS_MORE; i++)
+    fec->in[i] = i < shape->k ? data[i] : fec->zeros;
+  for (uint32_t i = 0; i < shape->m + PF__FEC_POINTERS_MORE; i++)
+    fec->out[i] = i < shape->m ? parity[i] : fec->sink;
   for (uint32_t i = 0; i <= shape->rows; i++) fec->wanted[i] = pf__fec_min(i, shape->m);
   pf__fec_slice slice = {.stride = pf__fec_slice_bytes(shape->rows, shape->shard_bytes)};
   uint8_t *sum = fec->rows, *work = sum + shape->rows * slice.stride;

@@ -3,9 +3,9 @@
  * 65,536 points allows. k data shards give m parity shards; any k of the k + m rebuild the data.
  *
  * Shards are `shard_bytes` long, a multiple of 64, at any alignment. Each block of 64 bytes holds
- * the 32 low bytes, then the 32 high bytes, of 32 field elements. k >= 1, m >= 1 and k + m <=
- * 65,536. Parity is byte-exact with catid/leopard's 16-bit field (with m <= k and the next power of
- * two above m, plus k, within 65,536, which are that library's limits; beyond them it is our own).
+ * the 32 low bytes, then the 32 high bytes, of 32 field elements. k >= 1, m >= 1, and k + m is at
+ * the most 65,536. Parity is byte-exact with catid/leopard's 16-bit field where that has any: for
+ * m <= k, and k plus the power of two that holds m within 65,536. Beyond, it is this kernel's own.
  *
  * A handle owns its work buffers: encode and decode allocate nothing and may be called by one
  * thread at a time for each handle. Handles share only constant tables, made at the first open.
@@ -40,7 +40,7 @@ pf_result pf_fec_encode(pf_fec *fec, const uint8_t *const *data, uint32_t k,
  * pointers, `present` as many flags (0 = missing). A missing data shard's pointer names where it is
  * written to; a missing parity shard's is not used and may be NULL; parity is not rebuilt.
  * Present shards are only read. The cost follows what is lost: nothing for no lost data shard, one
- * pass over the block for a few, about two encodes for many.
+ * pass over the block for up to four, two for up to eight, about two encodes for more.
  * As encode, and PF_E_TOO_MANY_LOST: fewer than k shards are present; nothing was written. */
 pf_result pf_fec_decode(pf_fec *fec, uint8_t *const *shards, const uint8_t *present, uint32_t k,
                         uint32_t m, uint32_t shard_bytes);

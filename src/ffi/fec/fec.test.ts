@@ -3,6 +3,9 @@ import { Fec, fecKernels, ShardBlock, type ShardShape } from "./fec.ts";
 import vectors from "./fec.vectors.json";
 import { decodeSlowly, encodeSlowly, invert, multiply } from "./reference.ts";
 
+/** Enough for a first build of all kernels with sanitizers on a slow machine. */
+const buildTimeoutMs = 300_000;
+
 /** Builds a program of the native build and returns its path. */
 async function build(variant: string, path: string): Promise<string> {
   const target = `../../build/native/${variant}/${path}`;
@@ -154,15 +157,23 @@ describe("the code", () => {
 });
 
 describe("decoding", () => {
-  test("every loss of every block of up to 12 shards is mended with every kernel", async () => {
-    const run = await Bun.$`${await build("release", "test/fec_test")} 12`.quiet().nothrow();
-    expect(run.exitCode, run.stderr.toString()).toBe(0);
-  });
+  test(
+    "every loss of every block of up to 12 shards is mended with every kernel",
+    async () => {
+      const run = await Bun.$`${await build("release", "test/fec_test")} 12`.quiet().nothrow();
+      expect(run.exitCode, run.stderr.toString()).toBe(0);
+    },
+    buildTimeoutMs,
+  );
 
-  test("no byte too much is touched, under the sanitizers", async () => {
-    const run = await Bun.$`${await build("sanitize", "test/fec_test")} 6`.quiet().nothrow();
-    expect(run.exitCode, run.stderr.toString()).toBe(0);
-  });
+  test(
+    "no byte too much is touched, under the sanitizers",
+    async () => {
+      const run = await Bun.$`${await build("sanitize", "test/fec_test")} 6`.quiet().nothrow();
+      expect(run.exitCode, run.stderr.toString()).toBe(0);
+    },
+    buildTimeoutMs,
+  );
 
   const large = [
     [1740, 348, 1216], [5000, 5000, 64], [32768, 32767, 64], [60000, 5000, 64], [65000, 536, 64],
@@ -199,12 +210,16 @@ describe("decoding", () => {
     fec.close();
   });
 
-  test("a stranger's geometry and losses stay within memory", async () => {
-    const fuzzer = await build("fuzz", "fuzz/fec_fuzz");
-    const options = ["-max_total_time=3", "-max_len=64", "-exact_artifact_path=/dev/null"];
-    const run = await Bun.$`${fuzzer} ${options}`.quiet().nothrow();
-    expect(run.exitCode, run.stderr.toString()).toBe(0);
-  });
+  test(
+    "a stranger's geometry and losses stay within memory",
+    async () => {
+      const fuzzer = await build("fuzz", "fuzz/fec_fuzz");
+      const options = ["-max_total_time=3", "-max_len=64", "-exact_artifact_path=/dev/null"];
+      const run = await Bun.$`${fuzzer} ${options}`.quiet().nothrow();
+      expect(run.exitCode, run.stderr.toString()).toBe(0);
+    },
+    buildTimeoutMs,
+  );
 });
 
 describe("bad input", () => {

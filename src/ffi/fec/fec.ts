@@ -103,7 +103,7 @@ export class Fec {
     check(result, "PF_NATIVE_FAILED", "The erasure code can't be opened");
   }
 
-  /** Makes the block's parity from its data. Throws PF_NATIVE_FAILED for a shape it does not take. */
+  /** Makes the block's parity from its data. Throws PF_NATIVE_FAILED for a shape it can't take. */
   encode(block: ShardBlock): void {
     const { functions, check } = fec();
     const result = functions.pf_fec_encode(

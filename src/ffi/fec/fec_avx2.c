@@ -28,7 +28,6 @@ static inline vec apply(map m, vec x) {
 
 static bool kernel_usable(void) { return __builtin_cpu_supports("avx2"); }
 
-#define COMBINE_UNITS(outs) 1
 #define KERNEL pf__fec_avx2
 #define KERNEL_NAME "avx2"
 #include "transform.h"

@@ -13,7 +13,13 @@ static inline void store(uint8_t *at, vec x) { _mm512_storeu_si512(at, x); }
 static inline vec add(vec x, vec y) { return _mm512_xor_si512(x, y); }
 static inline vec add3(vec x, vec y, vec z) { return _mm512_ternarylogic_epi64(x, y, z, 0x96); }
 static inline map map_of(const pf__fec_map *from) {
-  return _mm512_set1_epi64((int64_t)from->affine);
+  map m = _mm512_set1_epi64((int64_t)from->affine);
+#if defined(__clang__)
+  /* Holds it in a register: clang 14 gives VGF2P8AFFINEQB a wrong displacement when its operand is
+   * broadcast from memory. */
+  __asm__("" : "+v"(m));
+#endif
+  return m;
 }
 static inline vec apply(map m, vec x) { return _mm512_gf2p8affine_epi64_epi8(x, m, 0); }
 
@@ -35,7 +41,6 @@ static bool kernel_usable(void) {
          __builtin_cpu_supports("gfni");
 }
 
-#define COMBINE_UNITS(outs) ((outs) == 1 ? 4 : 2)
 #define KERNEL pf__fec_avx512
 #define KERNEL_NAME "avx512"
 #include "transform.h"

@@ -23,7 +23,6 @@ static bool kernel_usable(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("gfni");
 }
 
-#define COMBINE_UNITS(outs) ((outs) <= 2 ? 2 : 1)
 #define KERNEL pf__fec_gfni
 #define KERNEL_NAME "gfni"
 #include "transform.h"

@@ -17,7 +17,8 @@ static inline vec add(vec x, vec y) { return x ^ y; }
 static inline vec add3(vec x, vec y, vec z) { return x ^ y ^ z; }
 static inline map map_of(const pf__fec_map *from) { return from->columns; }
 
-static inline vec apply(map m, vec x) {
+/* Not inline: it is large, and called everywhere. */
+__attribute__((noinline)) static vec apply(map m, vec x) {
   vec image = 0;
   /* 0 or 1 in each byte times a column: no product exceeds its byte. */
   for (int bit = 0; bit < 8; bit++)
@@ -27,7 +28,6 @@ static inline vec apply(map m, vec x) {
 
 static bool kernel_usable(void) { return true; }
 
-#define COMBINE_UNITS(outs) 1
 #define KERNEL pf__fec_scalar
 #define KERNEL_NAME "scalar"
 #include "transform.h"

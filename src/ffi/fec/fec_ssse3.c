@@ -22,7 +22,6 @@ static inline vec apply(map m, vec x) {
 
 static bool kernel_usable(void) { return __builtin_cpu_supports("ssse3"); }
 
-#define COMBINE_UNITS(outs) 1
 #define KERNEL pf__fec_ssse3
 #define KERNEL_NAME "ssse3"
 #include "transform.h"

@@ -9,6 +9,9 @@
 
 /* Widest unit of any kernel; rows in work buffers are a multiple of it. */
 #define PF__FEC_UNIT_BYTES 128u
+/* A pass handles up to eight rows at a time: so many pointers more than shards must be good. */
+#define PF__FEC_POINTERS_MORE 7u
+#define PF__FEC_LAYERS_MAX 16u
 
 typedef struct pf__fec_slice {
   size_t offset;
@@ -23,14 +26,14 @@ typedef struct pf__fec_kernel {
   /* Interpolates: `rows` values at the points base + i (base a multiple of 2^log_rows) become the
    * coefficients of their polynomial in the basis of the paper, in `out`, added to what is there
    * if `add`. The values are those of `live` shards, or, if shards is NULL, `live` rows of `work`;
-   * the rest are 0. Up to three pointers past `live` are read: let them name zeros. `work` is
+   * the rest are 0. The PF__FEC_POINTERS_MORE past `live` shards must name zeros. `work` is
    * overwritten; it may be `out` if not `add`. */
   void (*inverse)(const pf__fec_slice *slice, uint32_t log_rows, const uint8_t *const *shards,
                   uint32_t live, uint32_t base, uint8_t *work, uint8_t *out, bool add);
 
   /* Evaluates: coefficients `in` become values at base + i in `work` (may be `in`), or in `shards`
-   * if not NULL (those of `work` are then undefined). Only rows in whose group of four or more
-   * something is wanted are made: wanted[i] counts the wanted rows below i, for i <= 2^log_rows. */
+   * if not NULL (those of `work` are then undefined). Made are the rows that are wanted, and some
+   * near them: wanted[i] counts the wanted rows below i, for i <= 2^log_rows. */
   void (*forward)(const pf__fec_slice *slice, uint32_t log_rows, const uint8_t *in, uint32_t base,
                   uint8_t *work, uint8_t *const *shards, const uint32_t *wanted);
 
@@ -42,7 +45,7 @@ typedef struct pf__fec_kernel {
   /* row = row + other */
   void (*add)(const pf__fec_slice *slice, uint8_t *row, const uint8_t *other);
 
-  /* out[o] = sum over i of factors[i * 4 + o] in[i], for outs <= 4 whole shards of bytes bytes.
+  /* out[o] = sum over i of factors[i * 4 + o] in[i], for 1, 2 or 4 whole shards of bytes bytes.
    * `narrow`: all factors are below 256. */
   void (*combine)(uint8_t *const *out, uint32_t outs, const uint8_t *const *in, uint32_t ins,
                   const pf__fec_factor *factors, uint32_t bytes, bool narrow);

@@ -1,14 +1,20 @@
 # FEC_SOURCES is for every library that carries the erasure code.
 FEC_SOURCES := fec/fec.c fec/decode.c fec/spread.c fec/field.c fec/fec_scalar.c
+# What -O3 unrolls are the loops over the rows of a pass, which must be in registers.
+ifeq ($(VARIANT),release)
+  FEC_UNROLL := -O3
+endif
+field_CFLAGS := $(FEC_UNROLL)
 ifeq ($(shell uname -m),x86_64)
   FEC_SOURCES += fec/fec_ssse3.c fec/fec_avx2.c fec/fec_gfni.c fec/fec_avx512.c
-  fec_ssse3_CFLAGS := -mssse3
-  fec_avx2_CFLAGS := -mavx2
-  fec_gfni_CFLAGS := -mavx2 -mgfni
-  fec_avx512_CFLAGS := -mavx512f -mavx512bw -mgfni
+  fec_ssse3_CFLAGS := $(FEC_UNROLL) -mssse3
+  fec_avx2_CFLAGS := $(FEC_UNROLL) -mavx2
+  fec_gfni_CFLAGS := $(FEC_UNROLL) -mavx2 -mgfni
+  fec_avx512_CFLAGS := $(FEC_UNROLL) -mavx512f -mavx512bw -mgfni
 endif
 ifeq ($(shell uname -m),aarch64)
   FEC_SOURCES += fec/fec_neon.c
+  fec_neon_CFLAGS := $(FEC_UNROLL)
 endif
 
 LIBRARIES += fec

@@ -2,8 +2,8 @@
  * The erasure code as it is defined, slowly, to hold the C kernel to.
  *
  * Field: GF(2)[x] / 0x1002D; an element is written by its coordinates in the Cantor basis. Parity
- * shard i belongs to the point i, data shard j to the point y = P + j, P the least power of two that
- * is not below the number of parity shards. The code words are the values c that, over each P
+ * shard i belongs to the point i, data shard j to the point y = P + j, P the least power of two
+ * that is not below the number of parity shards. The code words are the values c that, over each P
  * points in turn, interpolate to polynomials which add up to 0; for the parity points that means
  *
  *   parity(i) = sum over j of data(j) Z(y) / (i - y),   Z(y) = product of (y - z) over all z < P

@@ -8,7 +8,6 @@
  *   load, store, add, add3   a + b and a + b + c are XOR
  *   map_of(const pf__fec_map *), apply(map, vec)
  *   KERNEL, KERNEL_NAME, kernel_usable
- *   COMBINE_UNITS(outs)      units that `combine` keeps in registers for that many outputs
  *   load_blocks, store_blocks   only if VEC is 64: a unit is then two blocks of a shard
  *
  * The polynomial of P = 2^p values at the points base … base + P - 1 is taken apart in p layers of
@@ -17,16 +16,17 @@
  *
  *   inverse, d = 1, 2, 4 …   y += x,  x += c y        forward, d = P/2 … 1   x += c y,  y += x
  *
- * Two layers at a time (radix 4) halve the traffic with the cache. The three factors of a block of
- * 4 d rows at t are t/d for its first half, t/d + 2 for its second, and t/2d for both:
+ * A pass takes one, two or three layers (radix 2, 4, 8), which saves traffic with the cache. With
+ * radix 4 the factors of a block of 4 d rows at t are t/d for its first half, t/d + 2 for its
+ * second, and t/2d for both:
  *
  *   0 ──┬─ t/d ────────┬─ t/2d ──
  *   1 ──┘              │ ┬ t/2d ──      (inverse: left to right; forward: right to left)
  *   2 ──┬─ t/d + 2 ────┘ │ ───────
  *   3 ──┘                ┘ ───────
  *
- * Where every factor of a block is below 256 (all layers of a block of up to 256 points, most
- * layers of the others) bytes are multiplied one by one ("narrow"), else as pairs ("wide").
+ * Where every factor of a block is below 256 (all layers of a code of up to 256 points, most layers
+ * of the others) bytes are multiplied one by one ("narrow"), else as pairs ("wide").
  */
 #include "kernel.h"
 
@@ -43,10 +43,16 @@ typedef struct factor {
   map aa, ba, ab, bb;
 } factor;
 
-INLINE factor factor_of(uint32_t c) {
+INLINE factor factor_of(uint32_t c, bool wide) {
   const pf__fec_map *by = pf__fec_field.by;
-  pf__fec_factor f = pf__fec_factor_of(c);
-  return (factor){map_of(&by[f.aa]), map_of(&by[f.ba]), map_of(&by[f.ab]), map_of(&by[f.bb])};
+  factor f;
+  if (wide) {
+    pf__fec_factor g = pf__fec_factor_of(c);
+    f = (factor){map_of(&by[g.aa]), map_of(&by[g.ba]), map_of(&by[g.ab]), map_of(&by[g.bb])};
+  } else {
+    f.aa = f.ba = f.ab = f.bb = map_of(&by[c]);
+  }
+  return f;
 }
 
 /* x + c y */
@@ -88,85 +94,7 @@ INLINE void store_shard(uint8_t *at, pair x, bool half) {
        unit_ += UNIT)                                                                         \
     for (uint32_t at = unit_; at < unit_ + PLANE; at += VEC)
 
-/* The rows i, i + d, i + 2d, i + 3d of a block. */
-typedef struct group {
-  const uint8_t *from[4];
-  uint8_t *to[4];
-} group;
-
-typedef struct factors {
-  factor first, second, outer;
-} factors;
-
-INLINE factors factors_of(uint32_t point, uint32_t log_distance) {
-  uint32_t first = point >> log_distance;
-  return (factors){factor_of(first), factor_of(first + 2), factor_of(first >> 1)};
-}
-
-INLINE void inverse4(group g, const factors *c, uint32_t bytes, bool shards, bool sum, bool wide) {
-  EACH_VECTOR(at, half, bytes) {
-    pair x[4];
-    for (int i = 0; i < 4; i++)
-      x[i] = shards ? load_shard(g.from[i] + at, half) : load_row(g.from[i] + at);
-    x[1] = add_pair(x[1], x[0]);
-    x[3] = add_pair(x[3], x[2]);
-    x[0] = add_product(x[0], c->first, x[1], wide);
-    x[2] = add_product(x[2], c->second, x[3], wide);
-    x[2] = add_pair(x[2], x[0]);
-    x[3] = add_pair(x[3], x[1]);
-    x[0] = add_product(x[0], c->outer, x[2], wide);
-    x[1] = add_product(x[1], c->outer, x[3], wide);
-    for (int i = 0; i < 4; i++)
-      store_row(g.to[i] + at, sum ? add_pair(x[i], load_row(g.to[i] + at)) : x[i]);
-  }
-}
-
-INLINE void forward4(group g, const factors *c, uint32_t bytes, bool shards, bool wide) {
-  EACH_VECTOR(at, half, bytes) {
-    pair x[4];
-    for (int i = 0; i < 4; i++) x[i] = load_row(g.from[i] + at);
-    x[0] = add_product(x[0], c->outer, x[2], wide);
-    x[1] = add_product(x[1], c->outer, x[3], wide);
-    x[2] = add_pair(x[2], x[0]);
-    x[3] = add_pair(x[3], x[1]);
-    x[0] = add_product(x[0], c->first, x[1], wide);
-    x[2] = add_product(x[2], c->second, x[3], wide);
-    x[1] = add_pair(x[1], x[0]);
-    x[3] = add_pair(x[3], x[2]);
-    for (int i = 0; i < 4; i++) {
-      if (shards) store_shard(g.to[i] + at, x[i], half);
-      else store_row(g.to[i] + at, x[i]);
-    }
-  }
-}
-
-/* One layer, for an odd number of them. `from` and `to` use their first two places. */
-INLINE void inverse2(group g, factor c, uint32_t bytes, bool shards, bool sum) {
-  EACH_VECTOR(at, half, bytes) {
-    pair x = shards ? load_shard(g.from[0] + at, half) : load_row(g.from[0] + at);
-    pair y = shards ? load_shard(g.from[1] + at, half) : load_row(g.from[1] + at);
-    y = add_pair(y, x);
-    x = add_product(x, c, y, true);
-    store_row(g.to[0] + at, sum ? add_pair(x, load_row(g.to[0] + at)) : x);
-    store_row(g.to[1] + at, sum ? add_pair(y, load_row(g.to[1] + at)) : y);
-  }
-}
-INLINE void forward2(group g, factor c, uint32_t bytes, bool shards) {
-  EACH_VECTOR(at, half, bytes) {
-    pair x = load_row(g.from[0] + at), y = load_row(g.from[1] + at);
-    x = add_product(x, c, y, true);
-    y = add_pair(y, x);
-    if (shards) {
-      store_shard(g.to[0] + at, x, half);
-      store_shard(g.to[1] + at, y, half);
-    } else {
-      store_row(g.to[0] + at, x);
-      store_row(g.to[1] + at, y);
-    }
-  }
-}
-
-/* Where a pass reads and writes: shards (at the slice's offset) or rows. */
+/* How a pass reads and writes: shards (at the slice's offset) or rows. */
 typedef struct pass {
   const pf__fec_slice *slice;
   const uint8_t *const *from_shards;
@@ -176,65 +104,142 @@ typedef struct pass {
   uint32_t base;
 } pass;
 
-INLINE group group_at(const pass *p, uint32_t row, uint32_t distance, int count) {
-  group g = {0};
+/* The rows i, i + d, i + 2d … of a block, at the most eight. */
+typedef struct group {
+  const uint8_t *from[8];
+  uint8_t *to[8];
+} group;
+
+INLINE group group_at(const pass *p, uint32_t row, uint32_t distance, int radix, bool from_shards,
+                      bool to_shards) {
+  group g;
   const pf__fec_slice *slice = p->slice;
-  for (int i = 0; i < count; i++, row += distance) {
-    g.from[i] = p->from_shards != NULL ? p->from_shards[row] + slice->offset
-                                       : p->from + row * slice->stride;
-    g.to[i] =
-        p->to_shards != NULL ? p->to_shards[row] + slice->offset : p->to + row * slice->stride;
+  for (int i = 0; i < radix; i++, row += distance) {
+    size_t at = row * slice->stride;
+    g.from[i] = from_shards ? p->from_shards[row] + slice->offset : p->from + at;
+    g.to[i] = to_shards ? p->to_shards[row] + slice->offset : p->to + at;
   }
   return g;
 }
 
-static void inverse_block(const pass *p, uint32_t block, uint32_t log_distance, bool sum) {
-  uint32_t distance = 1u << log_distance, bytes = p->slice->bytes, point = p->base + block;
-  const factors c = factors_of(point, log_distance);
-  bool wide = point >> log_distance >= 256, shards = p->from_shards != NULL;
-  for (uint32_t row = block; row < block + distance; row++) {
-    group g = group_at(p, row, distance, 4);
-    if (shards && sum && wide) inverse4(g, &c, bytes, true, true, true);
-    else if (shards && sum) inverse4(g, &c, bytes, true, true, false);
-    else if (shards && wide) inverse4(g, &c, bytes, true, false, true);
-    else if (shards) inverse4(g, &c, bytes, true, false, false);
-    else if (sum && wide) inverse4(g, &c, bytes, false, true, true);
-    else if (sum) inverse4(g, &c, bytes, false, true, false);
-    else if (wide) inverse4(g, &c, bytes, false, false, true);
-    else inverse4(g, &c, bytes, false, false, false);
+/* Factors of the layers of one block: [0 … 3] of distance d, [4], [5] of 2d, [6] of 4d. */
+typedef struct factors {
+  factor c[7];
+} factors;
+
+INLINE factors factors_of(uint32_t point, uint32_t log_distance, int radix, bool wide) {
+  uint32_t t = point >> log_distance;
+  factors f;
+  for (int i = 0; i < radix / 2; i++) f.c[i] = factor_of(t + 2 * (uint32_t)i, wide);
+  if (radix >= 4) f.c[4] = factor_of(t >> 1, wide);
+  if (radix >= 8) f.c[5] = factor_of((t >> 1) + 2, wide), f.c[6] = factor_of(t >> 2, wide);
+  return f;
+}
+
+INLINE void inverse_pair(pair *x, pair *y, factor c, bool wide) {
+  *y = add_pair(*y, *x);
+  *x = add_product(*x, c, *y, wide);
+}
+INLINE void forward_pair(pair *x, pair *y, factor c, bool wide) {
+  *x = add_product(*x, c, *y, wide);
+  *y = add_pair(*y, *x);
+}
+
+INLINE void inverse_group(group g, const factors *f, uint32_t bytes, int radix, bool shards,
+                          bool sum, bool wide) {
+  EACH_VECTOR(at, half, bytes) {
+    pair x[8];
+    for (int i = 0; i < radix; i++)
+      x[i] = shards ? load_shard(g.from[i] + at, half) : load_row(g.from[i] + at);
+    for (int i = 0; i < radix / 2; i++) inverse_pair(&x[2 * i], &x[2 * i + 1], f->c[i], wide);
+    for (int i = 0; i < radix / 4; i++) {
+      inverse_pair(&x[4 * i], &x[4 * i + 2], f->c[4 + i], wide);
+      inverse_pair(&x[4 * i + 1], &x[4 * i + 3], f->c[4 + i], wide);
+    }
+    for (int i = 0; i < radix / 8 * 4; i++) inverse_pair(&x[i], &x[i + 4], f->c[6], wide);
+    for (int i = 0; i < radix; i++)
+      store_row(g.to[i] + at, sum ? add_pair(x[i], load_row(g.to[i] + at)) : x[i]);
   }
 }
 
-static void forward_block(const pass *p, uint32_t block, uint32_t log_distance) {
-  uint32_t distance = 1u << log_distance, bytes = p->slice->bytes, point = p->base + block;
-  const factors c = factors_of(point, log_distance);
-  bool wide = point >> log_distance >= 256, shards = p->to_shards != NULL;
-  for (uint32_t row = block; row < block + distance; row++) {
-    group g = group_at(p, row, distance, 4);
-    if (shards && wide) forward4(g, &c, bytes, true, true);
-    else if (shards) forward4(g, &c, bytes, true, false);
-    else if (wide) forward4(g, &c, bytes, false, true);
-    else forward4(g, &c, bytes, false, false);
+INLINE void forward_group(group g, const factors *f, uint32_t bytes, int radix, bool shards,
+                          bool wide) {
+  EACH_VECTOR(at, half, bytes) {
+    pair x[8];
+    for (int i = 0; i < radix; i++) x[i] = load_row(g.from[i] + at);
+    for (int i = 0; i < radix / 8 * 4; i++) forward_pair(&x[i], &x[i + 4], f->c[6], wide);
+    for (int i = 0; i < radix / 4; i++) {
+      forward_pair(&x[4 * i], &x[4 * i + 2], f->c[4 + i], wide);
+      forward_pair(&x[4 * i + 1], &x[4 * i + 3], f->c[4 + i], wide);
+    }
+    for (int i = 0; i < radix / 2; i++) forward_pair(&x[2 * i], &x[2 * i + 1], f->c[i], wide);
+    for (int i = 0; i < radix; i++) {
+      if (shards) store_shard(g.to[i] + at, x[i], half);
+      else store_row(g.to[i] + at, x[i]);
+    }
   }
 }
 
-/* The layer of the largest distance alone. */
-static void inverse_layer(const pass *p, uint32_t log_rows, bool sum) {
-  uint32_t distance = 1u << (log_rows - 1), bytes = p->slice->bytes;
-  const factor c = factor_of(p->base >> (log_rows - 1));
-  for (uint32_t row = 0; row < distance; row++) {
-    group g = group_at(p, row, distance, 2);
-    if (p->from_shards != NULL) inverse2(g, c, bytes, true, sum);
-    else inverse2(g, c, bytes, false, sum);
+INLINE void inverse_block_as(const pass *p, uint32_t block, uint32_t layer, int radix, bool shards,
+                             bool sum, bool wide) {
+  const factors f = factors_of(p->base + block, layer, radix, wide);
+  for (uint32_t row = block; row < block + (1u << layer); row++) {
+    group g = group_at(p, row, 1u << layer, radix, shards, false);
+    inverse_group(g, &f, p->slice->bytes, radix, shards, sum, wide);
   }
 }
-static void forward_layer(const pass *p, uint32_t log_rows) {
-  uint32_t distance = 1u << (log_rows - 1), bytes = p->slice->bytes;
-  const factor c = factor_of(p->base >> (log_rows - 1));
-  for (uint32_t row = 0; row < distance; row++) {
-    group g = group_at(p, row, distance, 2);
-    if (p->to_shards != NULL) forward2(g, c, bytes, true);
-    else forward2(g, c, bytes, false);
+
+INLINE void forward_block_as(const pass *p, uint32_t block, uint32_t layer, int radix, bool shards,
+                             bool wide) {
+  const factors f = factors_of(p->base + block, layer, radix, wide);
+  for (uint32_t row = block; row < block + (1u << layer); row++) {
+    group g = group_at(p, row, 1u << layer, radix, false, shards);
+    forward_group(g, &f, p->slice->bytes, radix, shards, wide);
+  }
+}
+
+/* True if all factors of the blocks up to row `end` are below 256. */
+INLINE bool is_narrow(uint32_t base, uint32_t end, uint32_t layer) {
+  return (base + end - 1) >> layer < 256;
+}
+
+static void inverse_block(const pass *p, uint32_t block, uint32_t layer, uint32_t step, bool sum) {
+  bool shards = p->from_shards != NULL;
+  uint32_t flags = step << 2 | (uint32_t)shards << 1 | (uint32_t)sum;
+  if (step == 2 && is_narrow(p->base, block + (4u << layer), layer)) flags |= 16;
+  switch (flags) {
+    case 4: inverse_block_as(p, block, layer, 2, false, false, true); return;
+    case 5: inverse_block_as(p, block, layer, 2, false, true, true); return;
+    case 6: inverse_block_as(p, block, layer, 2, true, false, true); return;
+    case 7: inverse_block_as(p, block, layer, 2, true, true, true); return;
+    case 8: inverse_block_as(p, block, layer, 4, false, false, true); return;
+    case 9: inverse_block_as(p, block, layer, 4, false, true, true); return;
+    case 10: inverse_block_as(p, block, layer, 4, true, false, true); return;
+    case 11: inverse_block_as(p, block, layer, 4, true, true, true); return;
+    case 12: inverse_block_as(p, block, layer, 8, false, false, false); return;
+    case 13: inverse_block_as(p, block, layer, 8, false, true, false); return;
+    case 14: inverse_block_as(p, block, layer, 8, true, false, false); return;
+    case 15: inverse_block_as(p, block, layer, 8, true, true, false); return;
+    case 24: inverse_block_as(p, block, layer, 4, false, false, false); return;
+    case 25: inverse_block_as(p, block, layer, 4, false, true, false); return;
+    case 26: inverse_block_as(p, block, layer, 4, true, false, false); return;
+    default: inverse_block_as(p, block, layer, 4, true, true, false); return;
+  }
+}
+
+static void forward_block(const pass *p, uint32_t block, uint32_t layer, uint32_t step) {
+  bool shards = p->to_shards != NULL;
+  uint32_t flags = step << 1 | (uint32_t)shards;
+  if (step == 2 && is_narrow(p->base, block + (4u << layer), layer)) flags |= 8;
+  switch (flags) {
+    case 2: forward_block_as(p, block, layer, 2, false, true); return;
+    case 3: forward_block_as(p, block, layer, 2, true, true); return;
+    case 4: forward_block_as(p, block, layer, 4, false, true); return;
+    case 5: forward_block_as(p, block, layer, 4, true, true); return;
+    case 6: forward_block_as(p, block, layer, 8, false, false); return;
+    case 7: forward_block_as(p, block, layer, 8, true, false); return;
+    case 12: forward_block_as(p, block, layer, 4, false, false); return;
+    default: forward_block_as(p, block, layer, 4, true, false); return;
   }
 }
 
@@ -263,51 +268,61 @@ static void copy_out(const pf__fec_slice *slice, const uint8_t *row, uint8_t *sh
   }
 }
 
+/*
+ * Layers go two at a time, and three at a time where all factors are narrow (else eight rows and
+ * their factors want too many registers) if their number is odd, or six of them are all there is.
+ * A layer that is left over goes alone. Fills the steps from the smallest distance on.
+ */
+static uint32_t plan_passes(uint32_t log_rows, uint32_t base, uint8_t *steps) {
+  uint32_t count = 0;
+  for (uint32_t layer = 0; layer < log_rows; layer += steps[count++]) {
+    uint32_t left = log_rows - layer;
+    bool three = left >= 3 && (left % 2 == 1 || log_rows == 6);
+    if (three && is_narrow(base, 1u << log_rows, layer)) steps[count] = 3;
+    else steps[count] = left == 1 ? 1 : 2;
+  }
+  return count;
+}
+
 static void kernel_inverse(const pf__fec_slice *slice, uint32_t log_rows,
                            const uint8_t *const *shards, uint32_t live, uint32_t base,
                            uint8_t *work, uint8_t *out, bool sum) {
-  uint32_t rows = 1u << log_rows, layer = 0;
   pass p = {.slice = slice, .from_shards = shards, .from = work, .to = work, .base = base};
-  if (log_rows == 0) copy_in(slice, shards != NULL ? shards[0] : NULL, work, out, sum);
-  for (; layer + 2 <= log_rows; layer += 2) {
-    uint32_t block_rows = 4u << layer, end = (live + block_rows - 1) & ~(block_rows - 1);
-    bool last = layer + 2 == log_rows;
+  uint8_t steps[PF__FEC_LAYERS_MAX];
+  uint32_t passes = plan_passes(log_rows, base, steps);
+  if (passes == 0) copy_in(slice, shards != NULL ? shards[0] : NULL, work, out, sum);
+  for (uint32_t i = 0, layer = 0; i < passes; layer += steps[i++]) {
+    uint32_t step = steps[i];
+    uint32_t block_rows = 1u << (layer + step), end = (live + block_rows - 1) & ~(block_rows - 1);
+    bool last = i + 1 == passes;
     if (p.from_shards == NULL) zero_rows(slice, work, live, end);
     if (last) p.to = out;
     for (uint32_t block = 0; block < end; block += block_rows)
-      inverse_block(&p, block, layer, last && sum);
+      inverse_block(&p, block, layer, step, last && sum);
     live = end;
     p.from_shards = NULL;
   }
-  if (layer == log_rows) return;
-  if (p.from_shards == NULL) zero_rows(slice, work, live, rows);
-  p.to = out;
-  inverse_layer(&p, log_rows, sum);
 }
 
 static void kernel_forward(const pf__fec_slice *slice, uint32_t log_rows, const uint8_t *in,
                            uint32_t base, uint8_t *work, uint8_t *const *shards,
                            const uint32_t *wanted) {
-  uint32_t rows = 1u << log_rows;
   pass p = {.slice = slice, .from = in, .to = work, .base = base};
-  if (log_rows == 0) copy_out(slice, in, shards != NULL ? shards[0] : NULL, work);
-  if (log_rows % 2 == 1) {
-    if (log_rows == 1) p.to_shards = shards;
-    forward_layer(&p, log_rows);
-    p.from = work;
-  }
-  for (uint32_t layer = log_rows & ~1u; layer > 0; p.from = work) {
-    layer -= 2;
-    if (layer == 0) p.to_shards = shards;
-    uint32_t block_rows = 4u << layer;
-    for (uint32_t block = 0; block < rows; block += block_rows)
-      if (wanted[block + block_rows] != wanted[block]) forward_block(&p, block, layer);
+  uint8_t steps[PF__FEC_LAYERS_MAX];
+  uint32_t passes = plan_passes(log_rows, base, steps);
+  if (passes == 0) copy_out(slice, in, shards != NULL ? shards[0] : NULL, work);
+  for (uint32_t i = passes, layer = log_rows; i > 0; p.from = work) {
+    uint32_t block_rows = 1u << layer, step = steps[--i];
+    layer -= step;
+    if (i == 0) p.to_shards = shards;
+    for (uint32_t block = 0; block >> log_rows == 0; block += block_rows)
+      if (wanted[block + block_rows] != wanted[block]) forward_block(&p, block, layer, step);
   }
 }
 
 static void kernel_scale_in(const pf__fec_slice *slice, uint8_t *row, const uint8_t *shard,
                             uint32_t by) {
-  const factor c = factor_of(by);
+  const factor c = factor_of(by, true);
   const pair zero = {0};
   EACH_VECTOR(at, half, slice->bytes) {
     pair x = load_row(row + at);
@@ -318,7 +333,7 @@ static void kernel_scale_in(const pf__fec_slice *slice, uint8_t *row, const uint
 
 static void kernel_scale_out(const pf__fec_slice *slice, uint8_t *shard, const uint8_t *row,
                              uint32_t by) {
-  const factor c = factor_of(by);
+  const factor c = factor_of(by, true);
   const pair zero = {0};
   EACH_VECTOR(at, half, slice->bytes) {
     pair x = add_product(zero, c, load_row(row + at), true);
@@ -330,57 +345,34 @@ static void kernel_add(const pf__fec_slice *slice, uint8_t *row, const uint8_t *
   copy_in(slice, NULL, other, row, true);
 }
 
-/* `units` columns of `outs` results at once, which stay in registers over all inputs. */
-INLINE void combine_columns(uint8_t *const *out, const int outs, const uint8_t *const *in,
-                            uint32_t ins, const pf__fec_factor *f, uint32_t from, uint32_t bytes,
-                            const int units, bool wide) {
+/* Columns of `outs` results, which stay in registers over all inputs. */
+INLINE void combine_outs(uint8_t *const *out, const int outs, const uint8_t *const *in,
+                         uint32_t ins, const pf__fec_factor *f, uint32_t bytes, bool wide) {
   const pf__fec_map *by = pf__fec_field.by;
-  for (uint32_t lane = from; lane < from + PLANE; lane += VEC) {
-    pair sum[PF__FEC_COMBINE_MAX][4] = {0};
+  EACH_VECTOR(at, half, bytes) {
+    pair sum[PF__FEC_COMBINE_MAX] = {0};
     for (uint32_t i = 0; i < ins; i++) {
-      pair x[4];
-      for (int unit = 0; unit < units; unit++) {
-        uint32_t at = lane + (uint32_t)unit * UNIT;
-        x[unit] = load_shard(in[i] + at, at - lane + from + UNIT > bytes);
-      }
+      pair x = load_shard(in[i] + at, half);
       for (int o = 0; o < outs; o++) {
         pf__fec_factor g = f[i * PF__FEC_COMBINE_MAX + (uint32_t)o];
         factor c = {map_of(&by[g.aa]), map_of(&by[g.ba]), map_of(&by[g.ab]), map_of(&by[g.bb])};
-        for (int unit = 0; unit < units; unit++)
-          sum[o][unit] = add_product(sum[o][unit], c, x[unit], wide);
+        sum[o] = add_product(sum[o], c, x, wide);
       }
     }
-    for (int o = 0; o < outs; o++) {
-      for (int unit = 0; unit < units; unit++) {
-        uint32_t at = lane + (uint32_t)unit * UNIT;
-        store_shard(out[o] + at, sum[o][unit], at - lane + from + UNIT > bytes);
-      }
-    }
+    for (int o = 0; o < outs; o++) store_shard(out[o] + at, sum[o], half);
   }
-}
-
-INLINE void combine_outs(uint8_t *const *out, const int outs, const uint8_t *const *in,
-                         uint32_t ins, const pf__fec_factor *f, uint32_t bytes, bool wide) {
-  const int units = COMBINE_UNITS(outs);
-  uint32_t from = 0, step = (uint32_t)units * UNIT;
-  /* The last unit may be half a one; it belongs to whole steps all the same. */
-  for (; from + step <= bytes + UNIT - 64; from += step)
-    combine_columns(out, outs, in, ins, f, from, bytes, units, wide);
-  for (; from < bytes; from += UNIT)
-    combine_columns(out, outs, in, ins, f, from, bytes, 1, wide);
 }
 
 static void kernel_combine(uint8_t *const *out, uint32_t outs, const uint8_t *const *in,
                            uint32_t ins, const pf__fec_factor *f, uint32_t bytes, bool narrow) {
-  switch (outs * 2 + narrow) {
-    case 2: combine_outs(out, 1, in, ins, f, bytes, true); return;
-    case 3: combine_outs(out, 1, in, ins, f, bytes, false); return;
-    case 4: combine_outs(out, 2, in, ins, f, bytes, true); return;
-    case 5: combine_outs(out, 2, in, ins, f, bytes, false); return;
-    case 6: combine_outs(out, 3, in, ins, f, bytes, true); return;
-    case 7: combine_outs(out, 3, in, ins, f, bytes, false); return;
-    case 8: combine_outs(out, 4, in, ins, f, bytes, true); return;
-    default: combine_outs(out, 4, in, ins, f, bytes, false); return;
+  if (narrow) {
+    if (outs == 1) combine_outs(out, 1, in, ins, f, bytes, false);
+    else if (outs == 2) combine_outs(out, 2, in, ins, f, bytes, false);
+    else combine_outs(out, 4, in, ins, f, bytes, false);
+  } else {
+    if (outs == 1) combine_outs(out, 1, in, ins, f, bytes, true);
+    else if (outs == 2) combine_outs(out, 2, in, ins, f, bytes, true);
+    else combine_outs(out, 4, in, ins, f, bytes, true);
   }
 }
 
