@@ -402,7 +402,7 @@ static void what_the_network_lost_is_told_from_gaps(void) {
   close_rig(&r);
 }
 
-int main(void) {
+void pf_test_receive(void) {
   delivers_when_enough_shards_are_there();
   late_is_not_lost();
   a_keyframe_ends_the_waiting();
@@ -416,5 +416,4 @@ int main(void) {
   a_shard_counts_once();
   a_flood_of_frames_stays_within_bounds();
   what_the_network_lost_is_told_from_gaps();
-  return 0;
 }

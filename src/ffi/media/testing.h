@@ -92,4 +92,10 @@ const pf_port_counters *pf_test_port(const pf_test_ends *ends);
 void pf_test_deliver(pf_test_ends *ends, uint8_t plane, uint64_t sequence, const void *body,
                      uint32_t bytes, uint64_t now_ns);
 
+/* The groups of tests; each exits the program when something is wrong. */
+void pf_test_units(void);
+void pf_test_receive(void);
+void pf_test_stream(void);
+void pf_test_bench(int count, char **arguments);
+
 #endif

@@ -163,7 +163,7 @@ static void libraries_agree(uint32_t sealing, uint32_t opening) {
   pf_seal_close(opener);
 }
 
-int main(void) {
+void pf_test_units(void) {
   the_burst_leaves_at_once_and_the_rest_is_spread();
   a_paced_frame_takes_its_share_of_time();
   a_frame_is_cut_by_its_size();
@@ -172,5 +172,4 @@ int main(void) {
   for (uint32_t one = PF_SEAL_IPSEC_MB; one <= PF_SEAL_OPENSSL; one++)
     for (uint32_t other = PF_SEAL_IPSEC_MB; other <= PF_SEAL_OPENSSL; other++)
       libraries_agree(one, other);
-  return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * Measures send + receive over loopback in one process, and prints one JSON object.
- *   media_bench FRAME_BYTES FRAMES INTERVAL_US [v6] [no-gso] [no-gro]
+ *   media_test bench FRAME_BYTES FRAMES INTERVAL_US [v6] [no-gso] [no-gro]
  * INTERVAL_US 0: as fast as it goes with IN_FLIGHT frames on their way.
  */
 #include "testing.h"
@@ -48,19 +48,16 @@ static void push_frames(pf_test_ends *ends, uint32_t bytes, uint32_t count, uint
   free(data);
 }
 
-int main(int argc, char **argv) {
-  if (argc < 4) {
-    fprintf(stderr, "usage: media_bench FRAME_BYTES FRAMES INTERVAL_US [v6] [no-gso] [no-gro]\n");
-    return 2;
-  }
-  uint32_t bytes = (uint32_t)atoi(argv[1]), count = (uint32_t)atoi(argv[2]);
-  uint32_t interval_us = (uint32_t)atoi(argv[3]);
+void pf_test_bench(int count_of, char **arguments) {
+  CHECK(count_of >= 3);
+  uint32_t bytes = (uint32_t)atoi(arguments[0]), count = (uint32_t)atoi(arguments[1]);
+  uint32_t interval_us = (uint32_t)atoi(arguments[2]);
   pf_test_options options = pf_test_defaults();
   options.frame_bytes_max = PF_FRAME_BYTES_MAX;
-  for (int i = 4; i < argc; i++) {
-    if (strcmp(argv[i], "v6") == 0) options.address = "::1";
-    if (strcmp(argv[i], "no-gso") == 0) options.flags |= PF_UDP_NO_GSO;
-    if (strcmp(argv[i], "no-gro") == 0) options.flags |= PF_UDP_NO_GRO;
+  for (int i = 3; i < count_of; i++) {
+    if (strcmp(arguments[i], "v6") == 0) options.address = "::1";
+    if (strcmp(arguments[i], "no-gso") == 0) options.flags |= PF_UDP_NO_GSO;
+    if (strcmp(arguments[i], "no-gro") == 0) options.flags |= PF_UDP_NO_GRO;
   }
   pf_test_ends ends;
   pf_test_open(&ends, &options);
@@ -89,5 +86,4 @@ int main(int argc, char **argv) {
          (unsigned long long)percentile(&sink->latency_us, 0.95),
          (unsigned long long)percentile(&sink->latency_us, 0.99),
          (unsigned long long)sink->latency_us.max_us);
-  return 0;
 }
