@@ -1,6 +1,5 @@
 /* 32 elements at a time; a map is two look-ups of four bits (VPSHUFB). */
 #include <immintrin.h>
-#include <string.h>
 
 #include "kernel.h"
 

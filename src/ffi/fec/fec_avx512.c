@@ -1,6 +1,5 @@
 /* 64 elements at a time with AVX-512 and GFNI: a unit is two blocks of a shard. */
 #include <immintrin.h>
-#include <string.h>
 
 #include "kernel.h"
 

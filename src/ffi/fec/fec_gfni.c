@@ -1,6 +1,5 @@
 /* 32 elements at a time; a map is one instruction (VGF2P8AFFINEQB), without AVX-512. */
 #include <immintrin.h>
-#include <string.h>
 
 #include "kernel.h"
 

@@ -1,6 +1,5 @@
 /* 16 elements at a time on AArch64; a map is two look-ups of four bits (TBL). */
 #include <arm_neon.h>
-#include <string.h>
 
 #include "kernel.h"
 

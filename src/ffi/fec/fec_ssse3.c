@@ -1,5 +1,4 @@
 /* 16 elements at a time; a map is two look-ups of four bits (PSHUFB). */
-#include <string.h>
 #include <tmmintrin.h>
 
 #include "kernel.h"

@@ -28,6 +28,8 @@
  * Where every factor of a block is below 256 (all layers of a code of up to 256 points, most layers
  * of the others) bytes are multiplied one by one ("narrow"), else as pairs ("wide").
  */
+#include <string.h>
+
 #include "kernel.h"
 
 #define INLINE static inline __attribute__((always_inline))
