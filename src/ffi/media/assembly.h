@@ -28,8 +28,8 @@ pf_assembly_limits pf_assembly_limits_of(uint32_t frame_bytes_max, uint32_t shar
 /* Bytes of the shards of the largest frame within the limits. */
 size_t pf_assembly_bytes_max(const pf_assembly_limits *limits);
 
-/* Whether a shard of `shard_bytes` with this header can be: PF_OK, or PF_E_ARGUMENT = it contradicts
- * itself, or PF_E_BOUNDS = it is above the limits. */
+/* Whether a shard of `shard_bytes` with this header can be: PF_OK, or PF_E_ARGUMENT = it
+ * contradicts itself, or PF_E_BOUNDS = it is above the limits. */
 pf_result pf_assembly_check(const pf_assembly_limits *limits, const pf_shard_header *header,
                             uint32_t shard_bytes);
 /* Begins a frame with the geometry of its first shard. */

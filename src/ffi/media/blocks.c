@@ -42,7 +42,7 @@ uint32_t pf_block_parity_max(uint32_t data_max) {
 uint32_t pf_block_receive_data_max(uint32_t frame_bytes_max, uint32_t shard_bytes_max) {
   uint32_t count = divide_up(frame_bytes_max, shard_bytes_max);
   count += count / 4;
+  const uint32_t most = PF_SHARD_COUNT_MAX - PF_PARITY_COUNT_MIN;
   if (count < PF_BLOCK_SHARDS_MIN) return PF_BLOCK_SHARDS_MIN;
-  return count < PF_SHARD_COUNT_MAX - PF_PARITY_COUNT_MIN ? count
-                                                          : PF_SHARD_COUNT_MAX - PF_PARITY_COUNT_MIN;
+  return count < most ? count : most;
 }

@@ -1,7 +1,8 @@
 /*
- * Everything that a network can bring to a client: raw datagrams, and, since random bytes never pass
- * the tag, bodies that are sealed with the session's key, so that shards, frames, tips and hellos of
- * a hostile peer are tried too. Input: packets as [u8 kind | u8 bytes / 8 | that many bytes].
+ * Everything that a network can bring to a client: raw datagrams, and, since random bytes never
+ * pass the tag, bodies that are sealed with the session's key, so that shards, frames, tips and
+ * hellos of a hostile peer are tried too. Input: packets as [u8 kind | u8 bytes / 8 | that many
+ * bytes].
  */
 #include "testing.h"
 

@@ -128,7 +128,8 @@ void pf_order_settle(pf_receive *receive, uint64_t now_ns) {
     if (key == receive->end) break;
     while (receive->next != key) pass(receive, now_ns);
   }
-  if (receive->next != before) pf_gauge(receive->counters.memory_bytes, receive->pool.resident_bytes);
+  if (receive->next != before)
+    pf_gauge(receive->counters.memory_bytes, receive->pool.resident_bytes);
   watch_stall(receive, now_ns);
 }
 

@@ -8,12 +8,13 @@
  *
  * What ends the waiting:
  *  - the frame completes: it and what is complete behind it is delivered;
- *  - a keyframe behind it completes: it is delivered at once; before it, incomplete frames are lost,
- *    complete ones skipped;
+ *  - a keyframe behind it completes: it is delivered at once; before it, incomplete frames are
+ *    lost, complete ones skipped;
  *  - the frame is overdue (something newer began, or a tip named it) for the loss window: it is
  *    lost;
  *  - the window moves past it: it is lost.
- * After a loss, and at the start, frames are skipped until a keyframe: a decoder would show garbage.
+ * After a loss, and at the start, frames are skipped until a keyframe: a decoder would show
+ * garbage.
  */
 #ifndef PF_ORDER_H
 #define PF_ORDER_H

@@ -1,8 +1,9 @@
 /*
  * Memory for the frames in flight: as many buffers as frames, each for the largest negotiated frame
  * with its parity. Address space is reserved for all of them at open, memory is used as frames need
- * it, and never more than for two of the largest frames and 1 MiB for each. The buffer that was freed last is used first, so that it is still in the cache; what a buffer
- * holds beyond twice the frames of late goes back to the system.
+ * it, and never more than for two of the largest frames and 1 MiB for each. The buffer that was
+ * freed last is used first, so that it is still in the cache; what a buffer holds beyond twice
+ * the frames of late goes back to the system.
  */
 #ifndef PF_POOL_H
 #define PF_POOL_H

@@ -2,8 +2,8 @@
  * The receiving stage: opened shards in, access units out, in order.
  *
  * Up to frames_in_flight_max frames are put together at once; the first shard of a frame pins its
- * geometry, and shards that differ are dropped. A frame is complete when as many shards are there as
- * it has data shards. Units go to the sink on the receiving thread, strictly in order: while the
+ * geometry, and shards that differ are dropped. A frame is complete when as many shards are there
+ * as it has data shards. Units go to the sink on the receiving thread, strictly in order: while the
  * next frame is incomplete, later ones are held (late is not lost). order.h tells what ends the
  * waiting and what is asked for meanwhile.
  *

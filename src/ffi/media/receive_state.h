@@ -18,7 +18,7 @@ struct pf_receive {
   uint32_t end;  /* newest frame that is known of + 1 */
   /* Both by frame % frames_in_flight_max, for next … end - 1: */
   pf_assembly *window[PF_FRAMES_IN_FLIGHT_MAX];    /* NULL: nothing came */
-  uint64_t overdue_ns[PF_FRAMES_IN_FLIGHT_MAX]; /* since when something newer is known of; 0 = not */
+  uint64_t overdue_ns[PF_FRAMES_IN_FLIGHT_MAX]; /* since when a newer one is known; 0 = not */
   uint64_t end_ns;    /* when `end` was known */
   uint64_t delivered; /* bit i: frame next - 1 - i was delivered */
   bool wait_key;      /* what comes can't be decoded before a keyframe */

@@ -1,5 +1,5 @@
-/* A network between two ends of a test: a thread that loses, doubles and reorders packets of the host
- * by a seed, and moves to another port when told. */
+/* A network between two ends of a test: a thread that loses, doubles and reorders packets of the
+ * host by a seed, and moves to another port when told. */
 #ifndef PF_MEDIA_RELAY_H
 #define PF_MEDIA_RELAY_H
 #include "testing.h"

@@ -2,11 +2,12 @@
  * The sending stage: access units in, sealed packets out.
  *
  * push() copies an access unit behind its frame header into one of PF_SEND_QUEUE_COUNT frames, cut
- * into shards; when all are waiting it blocks (back-pressure to the encoder). Data shards are sealed
- * into a burst buffer and sent before the parity is made, so that a frame without loss is complete as
- * early as can be; the first burst leaves on the pushing thread when nothing waits, the rest on the
- * stage's own. Parity is made while the pacer waits, or behind the data. When nothing follows, tip
- * packets name the newest frame, so that a receiver that lost the end of the stream knows.
+ * into shards; when all are waiting it blocks (back-pressure to the encoder). Data shards are
+ * sealed into a burst buffer and sent before the parity is made, so that a frame without loss is
+ * complete as early as can be; the first burst leaves on the pushing thread when nothing waits, the
+ * rest on the stage's own. Parity is made while the pacer waits, or behind the data. When nothing
+ * follows, tip packets name the newest frame, so that a receiver that lost the end of the stream
+ * knows.
  *
  * An access unit that is larger than negotiated, or comes while the stage is not started, uses up a
  * frame index and is dropped (frames_dropped): the receiver sees a hole and asks for a keyframe.

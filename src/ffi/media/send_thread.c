@@ -42,8 +42,8 @@ static void make_parity(pf_send *send, pf__frame *frame) {
                 block->shard_bytes);
 }
 
-/* Waits for a packet's turn and makes the parity meanwhile. When another frame waits behind this one
- * the rest leaves at once. */
+/* Waits for a packet's turn and makes the parity meanwhile. When another frame waits behind this
+ * one the rest leaves at once. */
 static void pace(pf_send *send, pf__frame *frame, uint64_t when_ns) {
   if (when_ns > pf_now_ns()) make_parity(send, frame);
   if (when_ns <= pf_now_ns()) return;

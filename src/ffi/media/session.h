@@ -1,7 +1,7 @@
 /*
  * One peer on a port: its keys, its replay window, its path. A host learns the path from the
- * client's authenticated hellos and follows it when it changes; a client sends hellos, at once, each
- * 50 ms until the first video packet comes, then each PF_HELLO_INTERVAL_MS.
+ * client's authenticated hellos and follows it when it changes; a client sends hellos, at once,
+ * each 50 ms until the first video packet comes, then each PF_HELLO_INTERVAL_MS.
  */
 #ifndef PF_SESSION_H
 #define PF_SESSION_H

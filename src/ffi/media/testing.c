@@ -95,7 +95,8 @@ static void check(pf_result result) {
 }
 
 static pf_port *open_port(const pf_test_options *options, pf_events *events) {
-  pf_port_config config = {.events = events, .flags = options->flags, .socket_bytes = PF_SOCKET_BYTES};
+  pf_port_config config = {
+      .events = events, .flags = options->flags, .socket_bytes = PF_SOCKET_BYTES};
   snprintf(config.address, sizeof config.address, "%s", options->address);
   pf_port *port = NULL;
   check(pf_port_open(&config, &port));

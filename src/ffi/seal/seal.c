@@ -14,14 +14,15 @@ struct pf_seal {
 /* Fastest first; the index + 1 is the library's number. */
 static const pf__seal_backend *const backends[] = {&pf__seal_ipsec_mb, &pf__seal_openssl};
 
-/* Seals and opens test case 2 of McGrew and Viega, "The Galois/Counter Mode of Operation": one block
- * of zeros under a key of zeros. A tag with a wrong bit must be refused. */
+/* Seals and opens test case 2 of McGrew and Viega, "The Galois/Counter Mode of Operation": one
+ * block of zeros under a key of zeros. A tag with a wrong bit must be refused. */
 static bool knows_gcm(const pf__seal_backend *backend) {
   static const uint8_t key[PF_SEAL_KEY_BYTES] = {0};
   static const uint8_t nonce[12] = {0};
   static const uint8_t sealed[] = {
-      0x03, 0x88, 0xda, 0xce, 0x60, 0xb6, 0xa3, 0x92, 0xf3, 0x28, 0xc2, 0xb9, 0x71, 0xb2, 0xfe, 0x78,
-      0xab, 0x6e, 0x47, 0xd4, 0x2c, 0xec, 0x13, 0xbd, 0xf5, 0x3a, 0x67, 0xb2, 0x12, 0x57, 0xbd, 0xdf,
+      0x03, 0x88, 0xda, 0xce, 0x60, 0xb6, 0xa3, 0x92, 0xf3, 0x28, 0xc2,
+      0xb9, 0x71, 0xb2, 0xfe, 0x78, 0xab, 0x6e, 0x47, 0xd4, 0x2c, 0xec,
+      0x13, 0xbd, 0xf5, 0x3a, 0x67, 0xb2, 0x12, 0x57, 0xbd, 0xdf,
   };
   uint8_t block[sizeof sealed] = {0};
   const pf__seal_span span = {.header = nonce, .body = block, .out = block, .body_bytes = 16};

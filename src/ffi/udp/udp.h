@@ -72,7 +72,7 @@ typedef struct pf_udp_packet {
  * may be more. */
 bool pf_udp_receive(pf_udp *udp, void (*take)(void *context, const pf_udp_packet *packet),
                     void *context);
-/* Packets that the kernel dropped because this socket's buffer was full. On the receiving thread. */
+/* Packets that the kernel dropped because the buffer was full. On the receiving thread. */
 uint64_t pf_udp_kernel_drops(const pf_udp *udp);
 
 #endif
