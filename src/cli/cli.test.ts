@@ -158,7 +158,7 @@ describe("what works", () => {
     expect(summary.type).toBe("summary");
     expect(summary["mode"] as unknown).toBe("640x360@60");
     expect(summary["frames"]?.["lost"]).toBe(0);
-    expect(summary["frames"]?.["decoded"] as number).toBeGreaterThan(50);
+    expect(summary["frames"]?.["decoded"] as number).toBeGreaterThan(20);
     expect(summary["frames"]?.["presented"]).toBeNull();
     expect(summary["latencyUs"]?.["captureToDecoded"]).not.toBeNull();
     expect(summary["latencyUs"]?.["captureToPresented"]).toBeNull();
@@ -166,6 +166,14 @@ describe("what works", () => {
     for (const stage of ["queue", "encode", "seal", "pace", "network", "decode"]) {
       expect(summary["stagesUs"]?.[stage]).not.toBeNull();
     }
+  });
+
+  test("a host of this very user needs no fingerprint", async () => {
+    const own = ["connect", `127.0.0.1:${host.port}`, "--present", "none", "--json"];
+    const program = new Program([...own, "--mode", "320x180@30", "--duration", "0.5"], {
+      home: join(home, "host"),
+    });
+    expect(await program.exited).toBe(0);
   });
 
   test("a host that was trusted once is known", async () => {

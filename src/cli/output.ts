@@ -7,7 +7,9 @@ import type { PfError } from "../base/errors.ts";
 
 export class Output {
   readonly json: boolean;
-  /** A person is there to answer prompts and to watch live figures. */
+  /** A person is there to answer a question, which is put on stderr. */
+  readonly canAsk: boolean;
+  /** A person is there and reads words, not JSON: live figures are worth showing. */
   readonly interactive: boolean;
   readonly #console = createConsola({
     stdout: process.stderr,
@@ -18,8 +20,8 @@ export class Output {
 
   constructor(options: { readonly json: boolean }) {
     this.json = options.json;
-    this.interactive =
-      !options.json && process.stdin.isTTY === true && process.stderr.isTTY === true;
+    this.canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true;
+    this.interactive = this.canAsk && !options.json;
   }
 
   /** One object for machines. Without --json it is not written. */

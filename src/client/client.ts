@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly port: number;
   /** The host's certificate must have this SHA-256. */
   readonly fingerprint: string | undefined;
+  /** Fingerprint of this user's own host, if there is one: it needs no question. */
+  readonly ownFingerprint?: string | undefined;
   readonly mode: Mode;
   /** Best first. */
   readonly codecs: readonly CodecName[];
@@ -108,6 +110,7 @@ async function reach(options: ClientOptions, hooks: ClientHooks): Promise<Contro
         fingerprint,
         pinned: options.fingerprint,
         known: await readKnownHosts(),
+        own: options.ownFingerprint,
         canAsk: hooks.confirmFingerprint !== undefined,
       });
       if (answer.kind === "refused") throw answer.error;

@@ -153,7 +153,7 @@ test("a host with a wrong fingerprint is left before anything is sent to it", as
     port: host.port,
     verify: async (fingerprint) => {
       const question = { host: "127.0.0.1", port: host.port, fingerprint, pinned };
-      const answer = judgeHost({ ...question, known: [], canAsk: false });
+      const answer = judgeHost({ ...question, known: [], own: undefined, canAsk: false });
       if (answer.kind === "refused") throw answer.error;
     },
   });

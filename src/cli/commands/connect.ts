@@ -93,21 +93,26 @@ export default command({
       durationMs: args.duration === undefined ? undefined : parseDuration(args.duration),
       typeText: args.type,
     };
+    const { readHostFingerprint } = await import("../../host/trust/identity.ts");
     const { runClient } = await import("../../client/client.ts");
     const { confirmFingerprint } = await import("../prompts.ts");
     const { liveLine, summaryTable } = await import("../summary.ts");
-    const result = await runClient(options, {
-      interrupted,
-      confirmFingerprint: output.interactive ? confirmFingerprint : undefined,
-      info: (text) => output.info(text),
-      warn: (text) => output.warn(text),
-      record: (record) => output.record(record),
-      interval: (figures, shownBy) => {
-        output.record(figures);
-        // The terminal presenter has a status line of its own.
-        if (shownBy !== "terminal") output.live(liveLine(figures));
+    const ownFingerprint = await readHostFingerprint();
+    const result = await runClient(
+      { ...options, ownFingerprint },
+      {
+        interrupted,
+        confirmFingerprint: output.canAsk ? confirmFingerprint : undefined,
+        info: (text) => output.info(text),
+        warn: (text) => output.warn(text),
+        record: (record) => output.record(record),
+        interval: (figures, shownBy) => {
+          output.record(figures);
+          // The terminal presenter has a status line of its own.
+          if (shownBy !== "terminal") output.live(liveLine(figures));
+        },
       },
-    });
+    );
     if (result.summary !== undefined) {
       if (!output.json) output.print(summaryTable(result.summary));
       output.record(result.summary);

@@ -21,6 +21,7 @@ const question: TrustQuestion = {
   port: 9777,
   fingerprint,
   pinned: undefined,
+  own: undefined,
   known: [],
   canAsk: false,
 };
@@ -101,4 +102,11 @@ test("a damaged list of known hosts is named, never taken for an empty one", asy
   const error = await readKnownHosts(path).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(PfError);
   expect((error as PfError).message).toContain("hosts.0.fingerprint");
+});
+
+test("a host of this very user needs no question, unless another certificate is pinned", () => {
+  const own = { ...question, own: fingerprint };
+  expect(judgeHost(own)).toEqual({ kind: "trusted", remember: false });
+  expect(refusal({ own: fingerprint, pinned: other }).code).toBe("PF_FINGERPRINT_MISMATCH");
+  expect(refusal({ own: other }).code).toBe("PF_FINGERPRINT_UNKNOWN");
 });

@@ -62,6 +62,11 @@ export interface TrustQuestion {
   /** From --fingerprint, as the person wrote it. */
   readonly pinned: string | undefined;
   readonly known: readonly KnownHost[];
+  /**
+   * Fingerprint of this very user's own host, if there is one. Only who can read this user's files
+   * can show its certificate, so there is nothing to ask.
+   */
+  readonly own: string | undefined;
   /** Whether a person can be asked. */
   readonly canAsk: boolean;
 }
@@ -74,13 +79,14 @@ export type TrustAnswer =
 
 /** Whether a host may be connected to. Pure. */
 export function judgeHost(question: TrustQuestion): TrustAnswer {
-  const { host, port, fingerprint, pinned, known, canAsk } = question;
+  const { host, port, fingerprint, pinned, known, own, canAsk } = question;
   if (pinned !== undefined) {
     const expected = parseFingerprint(pinned);
     if (expected === undefined) return { kind: "refused", error: malformedPin(pinned) };
     if (expected === fingerprint) return { kind: "trusted", remember: true };
     return { kind: "refused", error: mismatch(question, expected, "--fingerprint names") };
   }
+  if (fingerprint === own) return { kind: "trusted", remember: false };
   const entry = known.find((each) => each.host === hostKey(host, port));
   if (entry?.fingerprint === fingerprint) return { kind: "trusted", remember: true };
   if (entry !== undefined) {

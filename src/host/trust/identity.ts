@@ -37,6 +37,12 @@ export async function loadHostIdentity(path = identityPath()): Promise<HostIdent
   return loadHostIdentity(path);
 }
 
+/** The fingerprint of the host identity of this user, if there is one; none is made. */
+export async function readHostFingerprint(path = identityPath()): Promise<string | undefined> {
+  const found = await readState(path, fileSchema);
+  return found === undefined ? undefined : identityOf(found, path).fingerprint;
+}
+
 function identityOf(file: IdentityFile, path: string): HostIdentity {
   try {
     const certificate = new X509Certificate(file.certificate);
