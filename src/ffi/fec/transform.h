@@ -114,7 +114,7 @@ typedef struct group {
 
 INLINE group group_at(const pass *p, uint32_t row, uint32_t distance, int radix, bool from_shards,
                       bool to_shards) {
-  group g;
+  group g = {0};
   const pf__fec_slice *slice = p->slice;
   for (int i = 0; i < radix; i++, row += distance) {
     size_t at = row * slice->stride;
