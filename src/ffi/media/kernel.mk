@@ -14,4 +14,7 @@ FUZZERS += media_fuzz
 media_fuzz_SOURCES := media/media_fuzz.c media/testing.c $(MEDIA_SOURCES) $(FEC_SOURCES)
 
 # The erasure code runs under the sanitizers in tests of its own; to compile it so takes a minute.
-$(BUILD)/object/media_test/fec/%.o $(BUILD)/object/media_fuzz/fec/%.o: VARIANT_FLAGS := -O2
+ifneq ($(VARIANT),release)
+$(BUILD)/object/media_test/fec/%.o $(BUILD)/object/media_fuzz/fec/%.o: \
+  VARIANT_FLAGS := -O1
+endif

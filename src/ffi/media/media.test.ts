@@ -137,7 +137,8 @@ class Stream {
     this.decode.stop();
     for (const stage of [this.receive, this.send, this.client, this.host]) stage.close();
     for (const stage of [this.clientPort, this.hostPort]) stage.close();
-    for (const stage of [this.source, this.encode, this.decode, this.tap]) stage.close();
+    // The tap may hold a picture of the decoder's.
+    for (const stage of [this.source, this.encode, this.tap, this.decode]) stage.close();
     await this.events.close();
   }
 }

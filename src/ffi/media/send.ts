@@ -1,5 +1,6 @@
 /** Binding of the sending stage; the contract is in send.h. */
 import { ptr } from "bun:ffi";
+import { assert } from "../../base/errors.ts";
 import type { Kbps, PerMille } from "../../base/units.ts";
 import { knob, sendConfig } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
@@ -63,6 +64,7 @@ export class SendStage {
   }
 
   setBitrate(bitrateKbps: Kbps): void {
+    if (this.#handle === 0) return;
     const { functions, check } = media();
     const result = functions.pf_send_set(
       pointer(this.#handle),
@@ -72,7 +74,10 @@ export class SendStage {
     check(result, "PF_NATIVE_FAILED", "The sender's bitrate");
   }
 
+  /** `table`: parity shards by data shard count, 0…256; longer blocks get the share. */
   setParity(share: PerMille, table: Uint16Array): void {
+    if (this.#handle === 0) return;
+    assert(table.length === limit("parity_table_count"), "a parity table has all its entries");
     const { functions, check } = media();
     const result = functions.pf_send_set_parity(pointer(this.#handle), share, ptr(table));
     check(result, "PF_NATIVE_FAILED", "The sender's parity");
@@ -80,6 +85,7 @@ export class SendStage {
 
   /** Up to `max` host timing entries behind one another, oldest first. */
   takeTimings(max: number): Uint8Array {
+    if (this.#handle === 0) return new Uint8Array(0);
     const bytes = new Uint8Array(max * hostTiming.bytes);
     const { functions } = media();
     const count = functions.pf_send_take_timings(pointer(this.#handle), ptr(bytes), max);
