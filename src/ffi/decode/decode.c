@@ -16,8 +16,15 @@
 typedef struct wrapper {
   pf_picture picture;
   AVFrame *frame; /* has the memory */
+  struct picture_pool *pool;
   atomic_bool busy;
 } wrapper;
+
+/* Pictures in use; it lives as long as the stage or any picture that a reader still holds. */
+typedef struct picture_pool {
+  wrapper wrappers[POOL_COUNT];
+  atomic_uint references;
+} picture_pool;
 
 struct pf_decode {
   pf_decode_config config;
@@ -25,7 +32,7 @@ struct pf_decode {
   pf_decoder decoder;
   pf_unit_queue queue;
   AVFrame *frame;
-  wrapper pool[POOL_COUNT];
+  picture_pool *pool;
   pthread_t thread;
   bool running;
   atomic_bool stopping, dead;
@@ -39,6 +46,26 @@ struct pf_decode {
   pf_times times[TIMES_COUNT];
   pf_decode_counters counters;
 };
+
+static void release_pool(picture_pool *pool) {
+  if (pool == NULL || atomic_fetch_sub(&pool->references, 1) > 1) return;
+  for (int i = 0; i < POOL_COUNT; i++) av_frame_free(&pool->wrappers[i].frame);
+  free(pool);
+}
+
+static picture_pool *open_pool(void) {
+  picture_pool *pool = calloc(1, sizeof *pool);
+  if (pool == NULL) return NULL;
+  atomic_store(&pool->references, 1);
+  for (int i = 0; i < POOL_COUNT; i++) {
+    pool->wrappers[i].pool = pool;
+    if ((pool->wrappers[i].frame = av_frame_alloc()) == NULL) {
+      release_pool(pool);
+      return NULL;
+    }
+  }
+  return pool;
+}
 
 PF_EXPORT pf_result pf_decode_open(const pf_decode_config *config, pf_decode **out) {
   if (config->queue_count < 2 || config->queue_count > PF_QUEUE_DEPTH_MAX)
@@ -58,10 +85,9 @@ PF_EXPORT pf_result pf_decode_open(const pf_decode_config *config, pf_decode **o
     result = pf_unit_queue_open(&decode->queue, config->queue_count,
                                 (uint64_t)config->queue_count * PF_FRAME_BYTES_MAX);
   decode->frame = av_frame_alloc();
-  bool allocated = decode->frame != NULL;
-  for (int i = 0; i < POOL_COUNT; i++)
-    if ((decode->pool[i].frame = av_frame_alloc()) == NULL) allocated = false;
-  if (result == PF_OK && !allocated) result = pf_fail(PF_E_MEMORY, "no memory for pictures");
+  decode->pool = open_pool();
+  if (result == PF_OK && (decode->frame == NULL || decode->pool == NULL))
+    result = pf_fail(PF_E_MEMORY, "no memory for pictures");
   if (result != PF_OK) {
     pf_decode_close(decode);
     return result;
@@ -98,13 +124,15 @@ static void push_unit(void *context, void *item) {
 static void recycle(pf_picture *picture) {
   wrapper *self = picture->owner;
   av_frame_unref(self->frame);
+  picture_pool *pool = self->pool;
   atomic_store_explicit(&self->busy, false, memory_order_release);
+  release_pool(pool);
 }
 
 static wrapper *free_wrapper(pf_decode *decode) {
   for (uint32_t i = 0; i < POOL_COUNT; i++)
-    if (!atomic_load_explicit(&decode->pool[i].busy, memory_order_acquire))
-      return &decode->pool[i];
+    if (!atomic_load_explicit(&decode->pool->wrappers[i].busy, memory_order_acquire))
+      return &decode->pool->wrappers[i];
   return NULL;
 }
 
@@ -163,6 +191,7 @@ static void push_picture(pf_decode *decode, uint64_t begin_ns) {
   av_frame_move_ref(free->frame, decode->frame);
   describe(decode, free, begin_ns);
   atomic_store_explicit(&free->busy, true, memory_order_relaxed);
+  atomic_fetch_add(&decode->pool->references, 1);
   atomic_store_explicit(&free->picture.references, 1, memory_order_relaxed);
   const pf_times *times = &free->picture.times;
   pf_decode_counters *counters = &decode->counters;
@@ -274,7 +303,7 @@ PF_EXPORT void pf_decode_close(pf_decode *decode) {
   if (decode == NULL) return;
   if (decode->queue.slot != NULL) pf_decode_stop(decode);
   pf_unit_queue_close(&decode->queue);
-  for (int i = 0; i < POOL_COUNT; i++) av_frame_free(&decode->pool[i].frame);
+  release_pool(decode->pool);
   av_frame_free(&decode->frame);
   pf_decoder_close(&decode->decoder);
   free(decode);

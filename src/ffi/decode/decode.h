@@ -25,7 +25,7 @@ pf_result pf_decode_open(const pf_decode_config *config, pf_decode **out);
 pf_result pf_decode_start(pf_decode *decode);
 /* What is queued is not decoded any more. */
 void pf_decode_stop(pf_decode *decode);
-/* Every picture must have been released before. */
+/* A picture that is still held stays whole until its holder releases it. */
 void pf_decode_close(pf_decode *decode);
 pf_result pf_decode_set(pf_decode *decode, uint32_t knob, int64_t value);
 void pf_decode_sink(pf_decode *decode, pf_sink *out);

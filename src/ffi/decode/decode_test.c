@@ -118,11 +118,11 @@ static void survive(const char *name, uint32_t codec) {
     pf_tap_picture shown;
     EXPECT(pf_tap_take(tap, &shown) == PF_OK);
     EXPECT(shown.width == WIDTH && shown.height == HEIGHT);
+    pf_decode_close(decode); /* a picture that is held outlives its decoder */
     uint8_t rgb[WIDTH * HEIGHT * 3];
     EXPECT(pf_tap_copy_rgb(tap, rgb, sizeof rgb) == PF_OK);
     EXPECT(pf_tap_copy(tap, rgb, 1) == PF_E_ARGUMENT);
     pf_tap_release(tap);
-    pf_decode_close(decode);
   }
   pf_tap_close(tap);
   for (int i = 0; i < UNITS; i++) free(units[i].data);

@@ -9,8 +9,13 @@ export interface DeviceProof {
   readonly signature: Uint8Array;
 }
 
-/** Whether the peer of this connection holds the private key of `proof.publicKey`. */
+/**
+ * Whether the peer of this connection holds the private key of `proof.publicKey`. A key of small
+ * order is refused: under it a signature of zeros fits messages that nobody signed (RFC 8032,
+ * section 5.1.7, leaves that check to the verifier).
+ */
 export function isDeviceProven(proof: DeviceProof, exporter: Exporter): boolean {
+  if (isSmallOrder(proof.publicKey)) return false;
   try {
     const x = Buffer.from(proof.publicKey).toString("base64url");
     const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
@@ -18,4 +23,25 @@ export function isDeviceProven(proof: DeviceProof, exporter: Exporter): boolean 
   } catch {
     return false;
   }
+}
+
+/**
+ * y of the curve's eight points of small order, little-endian without the sign bit: 0, 1, -1, and
+ * the two of order 8; then the encodings of 0 and 1 that are not reduced, p and p + 1.
+ */
+const smallOrder = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+]);
+
+function isSmallOrder(publicKey: Uint8Array): boolean {
+  const y = Buffer.from(publicKey);
+  const last = y.length - 1;
+  if (last >= 0) y[last] = (y[last] as number) & 0x7f;
+  return smallOrder.has(y.toString("hex"));
 }
