@@ -18,6 +18,7 @@ const libraryNeeds = {
   core: "a C library",
   fec: "a C library",
   media: "a C library and libcrypto or libipsec-mb",
+  lab: "a C library and libcrypto or libipsec-mb",
   source: "a C library",
   capture: "libwayland-client",
   input: "libwayland-client and libxkbcommon",

@@ -149,7 +149,7 @@ export const sendConfig = layout("send_config", "packetizer, FEC, sealing and pa
   ["stage", "u32", "stage number for events"],
   ["parity_permille", "u32", "share for blocks longer than the table"],
   ["parity_table", "u16s", "parity shards by data shard count 0…256", 257],
-  ["reserved", "u16", "0"],
+  ["plane", "u16", "of the packets: video or probe; 0 = video"],
 ]);
 
 export const receiveConfig = layout("receive_config", "reassembler", [
@@ -163,6 +163,17 @@ export const receiveConfig = layout("receive_config", "reassembler", [
   ["loss_window_ms", "u32", "see limits"],
   ["stall_ms", "u32", "see limits"],
   ["stage", "u32", "stage number for events"],
+  ["plane", "u32", "of the packets: video or probe; 0 = video"],
+  ["reserved", "u32", "0"],
+]);
+
+export const labConfig = layout("lab_config", "one cell of the loss harness", [
+  ["scheme", "u32", "0 this protocol's own packets, 1 Moonlight's layout"],
+  ["frame_bytes", "u32", "bytes of each coded picture"],
+  ["slot_count", "u32", "frames whose packets are kept at once"],
+  ["parity_permille", "u32", "share of blocks longer than the table, and of all Moonlight blocks"],
+  ["parity_table", "u16s", "parity shards by data shard count 0…256", 257],
+  ["reserved", "u16", "0"],
 ]);
 
 export const decodeConfig = layout("decode_config", "decoder stage", [

@@ -63,6 +63,18 @@ export const counterTables = {
     ],
     ["seal_us", "pace_us"],
   ),
+  // offered: frames that the rate asks for; skipped: of them, those that the sender had no time for
+  probe: counters("probe", ["bursts", "offered", "frames", "frame_bytes", "skipped", "running"]),
+  // gauges of one burst: first_ns, last_ns, first_bytes, jitter_ns; the others only grow
+  probe_receive: counters("probe_receive", [
+    "frames",
+    "frame_bytes",
+    "packets_disordered",
+    "first_ns",
+    "last_ns",
+    "first_bytes",
+    "jitter_ns",
+  ]),
   port: counters("port", [
     "packets",
     "packet_bytes",
@@ -111,6 +123,17 @@ export const counterTables = {
     // overhead: capture to reassembled without what the encoder took of it
     ["network_us", "reassemble_us", "capture_to_reassembled_us", "overhead_us"],
   ),
+  // data_count, packet_count: gauges of the newest frame
+  lab: counters("lab", [
+    "frames_sent",
+    "data_count",
+    "packet_count",
+    "packets_delivered",
+    "frames_delivered",
+    "frames_recovered",
+    "frames_wrong",
+    "first_wrong",
+  ]),
   decode: counters(
     "decode",
     [

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1112053794u
+#define PF_ABI_HASH 2324933234u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -40,6 +40,12 @@
 #define PF_HELLO_INTERVAL_MS 500 /* how often a client repeats its media hello */
 #define PF_TIP_FIRST_MS 10 /* an idle sender names its newest frame after this */
 #define PF_TIP_MAX_MS 40 /* then at doubling intervals up to this one: what a burst swallowed is missed soon */
+#define PF_PROBE_KBPS_MIN 500 /* the least that is asked of a path */
+#define PF_PROBE_KBPS_DEFAULT_MAX 3000000 /* 3 Gbps: the clamp of a speed test unless --max-probe is given */
+#define PF_PROBE_KBPS_MAX 20000000 /* 20 Gbps: a frame of it fits frame_bytes_max */
+#define PF_PROBE_DURATION_MS_MAX 5000 /* longest burst of a speed test */
+#define PF_PROBE_DURATION_MS_DEFAULT 2000 /* long enough for a path's queues to fill */
+#define PF_PROBE_FRAMES_PER_SECOND 120 /* frames of filler, as a fast stream has them */
 #define PF_CONTROL_MESSAGE_BYTES_MAX 65536 /* one control message, length prefix not counted */
 #define PF_DATAGRAM_BYTES_MAX 1150 /* what one QUIC datagram carries */
 #define PF_TEXT_BYTES_MAX 4096 /* one text input message */
@@ -362,6 +368,24 @@ _Static_assert(offsetof(pf_input_config, output) == 116, "output");
 _Static_assert(offsetof(pf_input_config, layout) == 180, "layout");
 _Static_assert(offsetof(pf_input_config, stage) == 212, "stage");
 
+/* one cell of the loss harness */
+typedef struct pf_lab_config {
+  uint32_t scheme; /* 0 this protocol's own packets, 1 Moonlight's layout */
+  uint32_t frame_bytes; /* bytes of each coded picture */
+  uint32_t slot_count; /* frames whose packets are kept at once */
+  uint32_t parity_permille; /* share of blocks longer than the table, and of all Moonlight blocks */
+  uint16_t parity_table[257]; /* parity shards by data shard count 0…256 */
+  uint16_t reserved; /* 0 */
+} pf_lab_config;
+#define PF_LAB_CONFIG_BYTES 532
+_Static_assert(sizeof(pf_lab_config) == 532, "pf_lab_config");
+_Static_assert(offsetof(pf_lab_config, scheme) == 0, "scheme");
+_Static_assert(offsetof(pf_lab_config, frame_bytes) == 4, "frame_bytes");
+_Static_assert(offsetof(pf_lab_config, slot_count) == 8, "slot_count");
+_Static_assert(offsetof(pf_lab_config, parity_permille) == 12, "parity_permille");
+_Static_assert(offsetof(pf_lab_config, parity_table) == 16, "parity_table");
+_Static_assert(offsetof(pf_lab_config, reserved) == 530, "reserved");
+
 /* UDP port with its receiving thread */
 typedef struct pf_port_config {
   void *events; /* event queue, or 0 */
@@ -420,9 +444,11 @@ typedef struct pf_receive_config {
   uint32_t loss_window_ms; /* see limits */
   uint32_t stall_ms; /* see limits */
   uint32_t stage; /* stage number for events */
+  uint32_t plane; /* of the packets: video or probe; 0 = video */
+  uint32_t reserved; /* 0 */
 } pf_receive_config;
-#define PF_RECEIVE_CONFIG_BYTES 56
-_Static_assert(sizeof(pf_receive_config) == 56, "pf_receive_config");
+#define PF_RECEIVE_CONFIG_BYTES 64
+_Static_assert(sizeof(pf_receive_config) == 64, "pf_receive_config");
 _Static_assert(offsetof(pf_receive_config, events) == 0, "events");
 _Static_assert(offsetof(pf_receive_config, sink_push) == 8, "sink_push");
 _Static_assert(offsetof(pf_receive_config, sink_context) == 16, "sink_context");
@@ -433,6 +459,8 @@ _Static_assert(offsetof(pf_receive_config, shard_bytes_max) == 40, "shard_bytes_
 _Static_assert(offsetof(pf_receive_config, loss_window_ms) == 44, "loss_window_ms");
 _Static_assert(offsetof(pf_receive_config, stall_ms) == 48, "stall_ms");
 _Static_assert(offsetof(pf_receive_config, stage) == 52, "stage");
+_Static_assert(offsetof(pf_receive_config, plane) == 56, "plane");
+_Static_assert(offsetof(pf_receive_config, reserved) == 60, "reserved");
 
 /* recording without encoding again */
 typedef struct pf_record_config {
@@ -472,7 +500,7 @@ typedef struct pf_send_config {
   uint32_t stage; /* stage number for events */
   uint32_t parity_permille; /* share for blocks longer than the table */
   uint16_t parity_table[257]; /* parity shards by data shard count 0…256 */
-  uint16_t reserved; /* 0 */
+  uint16_t plane; /* of the packets: video or probe; 0 = video */
 } pf_send_config;
 #define PF_SEND_CONFIG_BYTES 568
 _Static_assert(sizeof(pf_send_config) == 568, "pf_send_config");
@@ -488,7 +516,7 @@ _Static_assert(offsetof(pf_send_config, burst_bytes) == 40, "burst_bytes");
 _Static_assert(offsetof(pf_send_config, stage) == 44, "stage");
 _Static_assert(offsetof(pf_send_config, parity_permille) == 48, "parity_permille");
 _Static_assert(offsetof(pf_send_config, parity_table) == 52, "parity_table");
-_Static_assert(offsetof(pf_send_config, reserved) == 566, "reserved");
+_Static_assert(offsetof(pf_send_config, plane) == 566, "plane");
 
 /* one peer on a port: its keys and its path */
 typedef struct pf_session_config {
@@ -646,6 +674,25 @@ typedef struct pf_send_counters {
   pf_histogram pace_us;
 } pf_send_counters;
 
+typedef struct pf_probe_counters {
+  uint64_t bursts;
+  uint64_t offered;
+  uint64_t frames;
+  uint64_t frame_bytes;
+  uint64_t skipped;
+  uint64_t running;
+} pf_probe_counters;
+
+typedef struct pf_probe_receive_counters {
+  uint64_t frames;
+  uint64_t frame_bytes;
+  uint64_t packets_disordered;
+  uint64_t first_ns;
+  uint64_t last_ns;
+  uint64_t first_bytes;
+  uint64_t jitter_ns;
+} pf_probe_receive_counters;
+
 typedef struct pf_port_counters {
   uint64_t packets;
   uint64_t packet_bytes;
@@ -695,6 +742,17 @@ typedef struct pf_receive_counters {
   pf_histogram capture_to_reassembled_us;
   pf_histogram overhead_us;
 } pf_receive_counters;
+
+typedef struct pf_lab_counters {
+  uint64_t frames_sent;
+  uint64_t data_count;
+  uint64_t packet_count;
+  uint64_t packets_delivered;
+  uint64_t frames_delivered;
+  uint64_t frames_recovered;
+  uint64_t frames_wrong;
+  uint64_t first_wrong;
+} pf_lab_counters;
 
 typedef struct pf_decode_counters {
   uint64_t units_in;
