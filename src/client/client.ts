@@ -140,6 +140,7 @@ async function greet(
     bitrateKbps: options.bitrateKbps,
     fecPermille: null,
     features: [],
+    purpose: null,
   });
   const answer = await connection.receive(["welcome", "refuse"], welcomeMsMax);
   if (answer.type === "welcome") return answer;

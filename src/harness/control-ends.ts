@@ -134,6 +134,7 @@ export class Ends {
       bitrateKbps: null,
       fecPermille: null,
       features: [],
+      purpose: null,
     };
   }
 

@@ -209,6 +209,7 @@ test.concurrent(
       mode,
       codecs: ["h264"],
       features: [],
+      purpose: null,
     };
     const args = [join(ends.folder, "device.json"), String(host.port), JSON.stringify(hello)];
     const { child } = await spawnEnd(clientScript, ...args);

@@ -252,6 +252,7 @@ describe("a host refuses, and says why", () => {
       bitrateKbps: null,
       fecPermille: null,
       features: [],
+      purpose: null,
       ...wish,
     });
     const answer = await connection.receive(["refuse"], 2000);

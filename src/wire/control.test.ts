@@ -105,6 +105,8 @@ test("hello comes before welcome, the session's messages after it, and each from
     "pong",
     "clockEcho",
     "reconfigured",
+    "probeStarted",
+    "probeResult",
     "hostStats",
   ]);
   expect(allowed("client", true)).not.toContain("hello");

@@ -119,6 +119,9 @@ export const messages = {
     bitrateKbps: nullable(u32("wanted bitrate; nil = the host's default")),
     fecPermille: nullable(u32("wanted share of parity; nil = the host decides and adapts")),
     features: words("optional abilities of the client"),
+    purpose: nullable(
+      field("word", word)("probe: only for speed tests, so no desktop is needed; else a stream"),
+    ),
   }),
   welcome: message(
     "host",
@@ -195,6 +198,30 @@ export const messages = {
   }),
   setFec: message("client", "session", "fixes the share of parity, or lets it adapt again", {
     parityPermille: nullable(u32("nil = the host adapts")),
+  }),
+  probeRequest: message("client", "session", "asks for a burst of filler; it ends one that runs", {
+    id: u32("returned in the answers"),
+    rateKbps: u32("of frames, so without parity and headers; the host may take less"),
+    durationMs: u32("of the burst; the host may take less"),
+  }),
+  probeStop: message("client", "session", "ends a burst before its time", {
+    id: u32("of the request"),
+  }),
+  probeStarted: message("host", "session", "the burst begins; video is paused until its result", {
+    id: u32("of the request"),
+    rateKbps: u32("what the host sends"),
+    rateKbpsMax: u32("the most that this host sends"),
+    durationMs: u32("for how long"),
+  }),
+  probeResult: message("host", "session", "the burst is over: what the host did", {
+    id: u32("of the request"),
+    ended: field("word", word)("done, stopped, or no-path: no media packet of the client came"),
+    durationMs: u32("how long it was"),
+    framesOffered: count("frames of filler that the rate asks for in this time"),
+    framesSent: count("of them sent; the others the host had no time for"),
+    bytesSent: count("of these frames"),
+    packetsSent: count("packets of filler and its parity that left the host"),
+    packetsDropped: count("packets that the host's own machine dropped"),
   }),
   clientStats: message("client", "session", "the client's figures, sums since Start", {
     framesDecoded: count("pictures decoded"),

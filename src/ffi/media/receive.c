@@ -12,7 +12,9 @@ static bool config_is_sane(const pf_receive_config *config) {
          config->frame_bytes_max >= PF_FRAME_HEADER_BYTES &&
          config->frame_bytes_max <= PF_FRAME_BYTES_MAX && config->shard_bytes_max > 0 &&
          config->shard_bytes_max <= PF_SHARD_BYTES_MAX &&
-         config->shard_bytes_max % PF_SHARD_ALIGN_BYTES == 0;
+         config->shard_bytes_max % PF_SHARD_ALIGN_BYTES == 0 &&
+         (config->plane == 0 || config->plane == PF_PLANE_VIDEO ||
+          config->plane == PF_PLANE_PROBE);
 }
 
 static pf_result open_memory(pf_receive *receive) {
@@ -43,6 +45,7 @@ PF_EXPORT pf_result pf_receive_open(const pf_receive_config *config, pf_receive 
   if (receive == NULL) return pf_fail(PF_E_MEMORY, "no memory for a receiver");
   receive->config = *config;
   receive->session = config->session;
+  receive->plane = config->plane != 0 ? (uint8_t)config->plane : PF_PLANE_VIDEO;
   void *push = config->sink_push;
   memcpy(&receive->sink.push, &push, sizeof push);
   receive->sink.context = config->sink_context;
@@ -56,14 +59,14 @@ PF_EXPORT pf_result pf_receive_open(const pf_receive_config *config, pf_receive 
     return result;
   }
   const pf_plane_handler handler = {.take = take, .tick = tick, .context = receive};
-  pf_session_set_handler(receive->session, &handler);
+  pf_session_set_handler(receive->session, receive->plane, &handler);
   *out = receive;
   return PF_OK;
 }
 
 PF_EXPORT void pf_receive_close(pf_receive *receive) {
   if (receive == NULL) return;
-  pf_session_set_handler(receive->session, NULL);
+  pf_session_set_handler(receive->session, receive->plane, NULL);
   free_memory(receive);
 }
 
@@ -181,7 +184,7 @@ static void take(void *context, uint8_t plane, const uint8_t *body, uint32_t byt
   pf_receive *receive = context;
   if (plane == PF_PLANE_TIP) {
     take_tip(receive, body, bytes, now_ns);
-  } else if (plane == PF_PLANE_VIDEO) {
+  } else if (plane == receive->plane) {
     pf_count(receive->counters.packets, 1);
     pf_count(receive->counters.packet_bytes, bytes);
     take_shard(receive, body, bytes, now_ns);

@@ -7,6 +7,7 @@
 struct pf_receive {
   pf_receive_config config;
   pf_session *session;
+  uint8_t plane;
   pf_sink sink;
   pf_fec *fec;
   uint8_t **pointers;

@@ -14,7 +14,8 @@ static bool config_is_sane(const pf_send_config *config) {
       config->shard_bytes_small > config->shard_bytes_max ||
       config->shard_bytes_max > PF_SHARD_BYTES_MAX || config->shard_count_target == 0 ||
       config->shard_count_target > PF_BLOCK_SHARDS_MIN || config->pace_multiple == 0 ||
-      config->parity_permille > PF_PARITY_PERMILLE_MAX)
+      config->parity_permille > PF_PARITY_PERMILLE_MAX ||
+      (config->plane != 0 && config->plane != PF_PLANE_VIDEO && config->plane != PF_PLANE_PROBE))
     return false;
   return config->frame_bytes_max / config->shard_bytes_max <
          PF_SHARD_COUNT_MAX - PF_PARITY_COUNT_MIN;
@@ -43,6 +44,7 @@ PF_EXPORT pf_result pf_send_open(const pf_send_config *config, pf_send **out) {
   pf_send *send = calloc(1, sizeof *send);
   if (send == NULL) return pf_fail(PF_E_MEMORY, "no memory for a sender");
   send->session = config->session;
+  send->plane = config->plane != 0 ? (uint8_t)config->plane : PF_PLANE_VIDEO;
   send->pace_multiple = config->pace_multiple;
   send->burst_bytes = config->burst_bytes;
   send->bitrate_kbps = config->bitrate_kbps;

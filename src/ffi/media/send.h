@@ -6,8 +6,8 @@
  * sealed into a burst buffer and sent before the parity is made, so that a frame without loss is
  * complete as early as can be; the first burst leaves on the pushing thread when nothing waits, the
  * rest on the stage's own. Parity is made while the pacer waits, or behind the data. When nothing
- * follows, tip packets name the newest frame, so that a receiver that lost the end of the stream
- * knows.
+ * follows, tip packets name the newest frame of video, so that a receiver that lost the end of the
+ * stream knows.
  *
  * An access unit that is larger than negotiated, or comes while the stage is not started, uses up a
  * frame index and is dropped (frames_dropped): the receiver sees a hole and asks for a keyframe.

@@ -23,6 +23,7 @@ typedef struct pf__frame {
 
 struct pf_send {
   pf_session *session;
+  uint8_t plane;
   uint32_t pace_multiple, burst_bytes;
   size_t frame_memory_bytes;
   pf_fec *fec;

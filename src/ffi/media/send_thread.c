@@ -62,7 +62,7 @@ static void send_next(pf_send *send, pf__frame *frame, uint32_t end) {
   uint64_t when_ns = pf_pacer_next(&frame->pacer, (uint64_t)count * body_bytes);
   if (when_ns > frame->pacer.begin_ns) pace(send, frame, when_ns);
   pf_udp_sent sent;
-  pf_session_send(send->session, PF_PLANE_VIDEO, frame->bodies + frame->sent * (size_t)body_bytes,
+  pf_session_send(send->session, send->plane, frame->bodies + frame->sent * (size_t)body_bytes,
                   body_bytes, body_bytes, count, &sent);
   frame->sent += count;
   pf_count(send->counters.packets, sent.packets);
@@ -149,7 +149,7 @@ void *pf__send_run(void *context) {
       send_tip(send, newest);
       tip_wait_ms = tip_wait_ms * 2 < PF_TIP_MAX_MS ? tip_wait_ms * 2 : PF_TIP_MAX_MS;
     }
-    tip_ns = pf_now_ns() + tip_wait_ms * 1000000u;
+    if (send->plane == PF_PLANE_VIDEO) tip_ns = pf_now_ns() + tip_wait_ms * 1000000u;
     pthread_mutex_lock(&send->lock);
     if (!has_frame) continue;
     if ((int32_t)(frame->index - send->newest_index) > 0) send->newest_index = frame->index;

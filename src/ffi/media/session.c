@@ -5,7 +5,7 @@
 
 #include "lock.h"
 
-/* Until the first video packet a client repeats its hello quickly: it may have been lost. */
+/* Until the first packet of a frame a client repeats its hello quickly: it may have been lost. */
 #define HELLO_QUICK_MS 50
 
 struct pf_session {
@@ -26,9 +26,9 @@ struct pf_session {
   pf_replay replay;
   pf_loss loss;
   pf_address peer; /* where the newest hello came from */
-  pf_plane_handler handler;
+  pf_plane_handler handlers[2]; /* of probe, of all the rest */
   uint64_t next_hello_ns;
-  bool seen_video;
+  bool seen_frames;
   pf_session_counters counters;
 };
 
@@ -90,9 +90,13 @@ PF_EXPORT const char *pf_session_cipher(const pf_session *session) {
 uint32_t pf_session_tag(const pf_session *session) { return session->tag; }
 const pf_loss *pf_session_loss(const pf_session *session) { return &session->loss; }
 
-void pf_session_set_handler(pf_session *session, const pf_plane_handler *handler) {
+static pf_plane_handler *handler_of(pf_session *session, uint8_t plane) {
+  return &session->handlers[plane == PF_PLANE_PROBE ? 0 : 1];
+}
+
+void pf_session_set_handler(pf_session *session, uint8_t plane, const pf_plane_handler *handler) {
   pf_port_lock(session->port);
-  session->handler = handler != NULL ? *handler : (pf_plane_handler){0};
+  *handler_of(session, plane) = handler != NULL ? *handler : (pf_plane_handler){0};
   pf_port_unlock(session->port);
 }
 
@@ -155,11 +159,12 @@ static void take_hello(pf_session *session, const pf_address *from) {
 
 static void take_body(pf_session *session, uint8_t plane, const uint8_t *body, uint32_t bytes,
                       uint64_t now_ns) {
-  if (plane == PF_PLANE_VIDEO) session->seen_video = true;
-  if (session->handler.take == NULL)
+  if (plane == PF_PLANE_VIDEO || plane == PF_PLANE_PROBE) session->seen_frames = true;
+  const pf_plane_handler *handler = handler_of(session, plane);
+  if (handler->take == NULL)
     pf_count(session->counters.dropped_body, 1);
   else
-    session->handler.take(session->handler.context, plane, body, bytes, now_ns);
+    handler->take(handler->context, plane, body, bytes, now_ns);
 }
 
 void pf_session_take(pf_session *session, const pf_udp_packet *packet,
@@ -197,7 +202,7 @@ static void send_hello(pf_session *session, uint64_t now_ns) {
   if (pf_session_send(session, PF_PLANE_HELLO, (const uint8_t *)&body, 0, sizeof body, 1, &sent) ==
       PF_OK)
     pf_count(session->counters.hellos, 1);
-  uint64_t wait_ms = session->seen_video ? PF_HELLO_INTERVAL_MS : HELLO_QUICK_MS;
+  uint64_t wait_ms = session->seen_frames ? PF_HELLO_INTERVAL_MS : HELLO_QUICK_MS;
   session->next_hello_ns = now_ns + wait_ms * 1000000u;
 }
 
@@ -207,7 +212,11 @@ uint64_t pf_session_tick(pf_session *session, uint64_t now_ns) {
     if (now_ns >= session->next_hello_ns) send_hello(session, now_ns);
     if (session->next_hello_ns < due_ns) due_ns = session->next_hello_ns;
   }
-  if (session->handler.tick == NULL) return due_ns;
-  uint64_t next_ns = session->handler.tick(session->handler.context, now_ns);
-  return next_ns < due_ns ? next_ns : due_ns;
+  for (uint32_t i = 0; i < PF_ARRAY_COUNT(session->handlers); i++) {
+    const pf_plane_handler *handler = &session->handlers[i];
+    if (handler->tick == NULL) continue;
+    uint64_t next_ns = handler->tick(handler->context, now_ns);
+    if (next_ns < due_ns) due_ns = next_ns;
+  }
+  return due_ns;
 }

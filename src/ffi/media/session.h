@@ -1,7 +1,7 @@
 /*
  * One peer on a port: its keys, its replay window, its path. A host learns the path from the
  * client's authenticated hellos and follows it when it changes; a client sends hellos, at once,
- * each 50 ms until the first video packet comes, then each PF_HELLO_INTERVAL_MS.
+ * each 50 ms until the first video or probe packet comes, then each PF_HELLO_INTERVAL_MS.
  */
 #ifndef PF_SESSION_H
 #define PF_SESSION_H
@@ -27,8 +27,9 @@ typedef struct pf_plane_handler {
   uint64_t (*tick)(void *context, uint64_t now_ns);
   void *context;
 } pf_plane_handler;
-/* NULL takes the handler off; it is not running when this returns. */
-void pf_session_set_handler(pf_session *session, const pf_plane_handler *handler);
+/* One takes PF_PLANE_PROBE, another one PF_PLANE_VIDEO and all the rest. NULL takes the plane's
+ * handler off; it is not running when this returns. */
+void pf_session_set_handler(pf_session *session, uint8_t plane, const pf_plane_handler *handler);
 /* What the network lost of what the peer sent, up to the last timer. On the receiving thread. */
 const pf_loss *pf_session_loss(const pf_session *session);
 
