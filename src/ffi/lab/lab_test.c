@@ -1,0 +1,68 @@
+/* Frames through the lab, some packets lost, doubled and cut; for the sanitizers. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lab.h"
+
+#define CHECK(condition)                                                          \
+  do {                                                                            \
+    if (condition) break;                                                         \
+    fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #condition,            \
+            pf_last_error());                                                     \
+    exit(1);                                                                      \
+  } while (0)
+
+#define FRAMES 12u
+static uint32_t packets[131072];
+static double at_ns[131072];
+static uint16_t bytes[131072];
+
+/* Every fifteenth packet is lost, every fortieth comes twice, every fiftieth is cut. */
+static void run(uint32_t scheme, uint32_t frame_bytes) {
+  pf_lab_config config = {
+      .scheme = scheme, .frame_bytes = frame_bytes, .slot_count = 3, .parity_permille = 200};
+  for (uint32_t k = 0; k < PF_PARITY_TABLE_COUNT; k++)
+    config.parity_table[k] = (uint16_t)(k / 5 + 4);
+  pf_lab *lab = NULL;
+  CHECK(pf_lab_open(&config, &lab) == PF_OK);
+  for (uint32_t frame = 0; frame < FRAMES; frame++) {
+    uint32_t slot = frame % 3, count = 0;
+    int32_t sent = pf_lab_send(lab, slot);
+    CHECK(sent > 0);
+    for (uint32_t i = 0; i < (uint32_t)sent; i++) {
+      if (i % 15 == 0) continue;
+      for (uint32_t copy = 0; copy < (i % 40 == 3 ? 2u : 1u); copy++, count++) {
+        packets[count] = slot << 16 | i;
+        at_ns[count] = frame * 16e6 + i * 1e3;
+        bytes[count] = i % 50 == 20 ? 40 : UINT16_MAX;
+      }
+    }
+    CHECK(pf_lab_deliver(lab, packets, at_ns, bytes, count) == PF_OK);
+  }
+  const pf_lab_counters *counters = pf_lab_counters_block(lab);
+  CHECK(counters->frames_delivered == FRAMES);
+  CHECK(counters->frames_recovered > 0);
+  CHECK(counters->frames_wrong == 0);
+  const uint32_t nothing = 2u << 16 | 0xffff;
+  CHECK(pf_lab_deliver(lab, &nothing, at_ns, bytes, 1) == PF_E_ARGUMENT);
+  CHECK(pf_lab_send(lab, 3) == PF_E_ARGUMENT);
+  pf_lab_close(lab);
+}
+
+static void refuse(pf_lab_config config) {
+  pf_lab *lab = NULL;
+  CHECK(pf_lab_open(&config, &lab) == PF_E_ARGUMENT);
+  CHECK(lab == NULL);
+}
+
+int main(void) {
+  run(PF_LAB_GF16, 1);
+  run(PF_LAB_GF16, 50000);
+  run(PF_LAB_GF16, 700000);
+  refuse((pf_lab_config){.scheme = 9, .frame_bytes = 1, .slot_count = 1});
+  refuse((pf_lab_config){.slot_count = 1});
+  refuse((pf_lab_config){.frame_bytes = PF_FRAME_BYTES_MAX, .slot_count = 1});
+  refuse((pf_lab_config){.frame_bytes = 1});
+  refuse((pf_lab_config){.frame_bytes = 1, .slot_count = PF_LAB_SLOTS_MAX + 1});
+  return 0;
+}
