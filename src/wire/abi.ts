@@ -176,6 +176,17 @@ export const labConfig = layout("lab_config", "one cell of the loss harness", [
   ["reserved", "u16", "0"],
 ]);
 
+export const fillerConfig = layout("filler_config", "frames of filler for speed tests", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "access unit sink"],
+  ["sink_context", "pointer", "its context"],
+  ["session", "pointer", "session whose path is waited for; must outlive the stage"],
+  ["frame_bytes_max", "u32", "largest frame header + filler"],
+  ["frames_per_second", "u32", "of a burst"],
+  ["stage", "u32", "stage number for events"],
+  ["reserved", "u32", "0"],
+]);
+
 export const decodeConfig = layout("decode_config", "decoder stage", [
   ["events", "pointer", "event queue, or 0"],
   ["sink_push", "pointer", "picture sink, or 0"],

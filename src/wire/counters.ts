@@ -63,13 +63,21 @@ export const counterTables = {
     ],
     ["seal_us", "pace_us"],
   ),
-  // offered: frames that the rate asks for; skipped: of them, those that the sender had no time for
-  probe: counters("probe", ["bursts", "offered", "frames", "frame_bytes", "skipped", "running"]),
-  // gauges of one burst: first_ns, last_ns, first_bytes, jitter_ns; the others only grow
-  probe_receive: counters("probe_receive", [
+  // offered: frames that the rates asked for; skipped: of them, those that there was no time for.
+  // Gauges: running; burst_ns: how long the last burst was
+  filler: counters("filler", [
+    "bursts",
+    "offered",
     "frames",
     "frame_bytes",
-    "packets_disordered",
+    "skipped",
+    "running",
+    "burst_ns",
+  ]),
+  // first_ns and all behind it are gauges of one burst
+  meter: counters("meter", [
+    "frames",
+    "frame_bytes",
     "first_ns",
     "last_ns",
     "first_bytes",
@@ -91,6 +99,7 @@ export const counterTables = {
     "dropped_authentication",
     "dropped_replay",
     "dropped_body",
+    "packets_disordered",
     "hellos",
     "path_changes",
   ]),

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2324933234u
+#define PF_ABI_HASH 2159715435u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -352,6 +352,28 @@ _Static_assert(offsetof(pf_event, a) == 16, "a");
 _Static_assert(offsetof(pf_event, b) == 24, "b");
 _Static_assert(offsetof(pf_event, text) == 32, "text");
 
+/* frames of filler for speed tests */
+typedef struct pf_filler_config {
+  void *events; /* event queue, or 0 */
+  void *sink_push; /* access unit sink */
+  void *sink_context; /* its context */
+  void *session; /* session whose path is waited for; must outlive the stage */
+  uint32_t frame_bytes_max; /* largest frame header + filler */
+  uint32_t frames_per_second; /* of a burst */
+  uint32_t stage; /* stage number for events */
+  uint32_t reserved; /* 0 */
+} pf_filler_config;
+#define PF_FILLER_CONFIG_BYTES 48
+_Static_assert(sizeof(pf_filler_config) == 48, "pf_filler_config");
+_Static_assert(offsetof(pf_filler_config, events) == 0, "events");
+_Static_assert(offsetof(pf_filler_config, sink_push) == 8, "sink_push");
+_Static_assert(offsetof(pf_filler_config, sink_context) == 16, "sink_context");
+_Static_assert(offsetof(pf_filler_config, session) == 24, "session");
+_Static_assert(offsetof(pf_filler_config, frame_bytes_max) == 32, "frame_bytes_max");
+_Static_assert(offsetof(pf_filler_config, frames_per_second) == 36, "frames_per_second");
+_Static_assert(offsetof(pf_filler_config, stage) == 40, "stage");
+_Static_assert(offsetof(pf_filler_config, reserved) == 44, "reserved");
+
 /* virtual keyboard and pointer of a compositor */
 typedef struct pf_input_config {
   void *events; /* event queue, or 0 */
@@ -674,24 +696,24 @@ typedef struct pf_send_counters {
   pf_histogram pace_us;
 } pf_send_counters;
 
-typedef struct pf_probe_counters {
+typedef struct pf_filler_counters {
   uint64_t bursts;
   uint64_t offered;
   uint64_t frames;
   uint64_t frame_bytes;
   uint64_t skipped;
   uint64_t running;
-} pf_probe_counters;
+  uint64_t burst_ns;
+} pf_filler_counters;
 
-typedef struct pf_probe_receive_counters {
+typedef struct pf_meter_counters {
   uint64_t frames;
   uint64_t frame_bytes;
-  uint64_t packets_disordered;
   uint64_t first_ns;
   uint64_t last_ns;
   uint64_t first_bytes;
   uint64_t jitter_ns;
-} pf_probe_receive_counters;
+} pf_meter_counters;
 
 typedef struct pf_port_counters {
   uint64_t packets;
@@ -710,6 +732,7 @@ typedef struct pf_session_counters {
   uint64_t dropped_authentication;
   uint64_t dropped_replay;
   uint64_t dropped_body;
+  uint64_t packets_disordered;
   uint64_t hellos;
   uint64_t path_changes;
 } pf_session_counters;

@@ -8,18 +8,18 @@
 static void judge(pf_loss *loss, const pf_replay *replay, uint64_t end) {
   uint64_t known = replay->any ? replay->newest + 1 : 0;
   while (loss->judged < end && loss->judged < known) {
-    if (pf_replay_is_fresh(replay, loss->judged)) loss->lost++;
+    if (pf_replay_is_fresh(replay, loss->judged)) loss->counts.lost++;
     loss->judged++;
   }
   if (loss->judged < end) {
-    loss->lost += end - loss->judged;
+    loss->counts.lost += end - loss->judged;
     loss->judged = end;
   }
 }
 
 void pf_loss_take(pf_loss *loss, const pf_replay *replay, uint64_t sequence, uint64_t now_ns) {
   if (sequence < loss->judged) {
-    loss->late++;
+    loss->counts.late++;
     return;
   }
   if (replay->any && sequence < replay->newest) return;

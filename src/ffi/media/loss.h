@@ -8,10 +8,14 @@
 #define PF_LOSS_H
 #include "../seal/seal.h"
 
+typedef struct pf_loss_counts {
+  uint64_t lost, late;
+} pf_loss_counts;
+
 typedef struct pf_loss {
   uint64_t judged; /* all sequence numbers below are told lost or come */
   uint64_t newest_ns;
-  uint64_t lost, late;
+  pf_loss_counts counts;
 } pf_loss;
 
 /* A fresh authenticated packet, before `replay` remembers it. */

@@ -25,6 +25,18 @@ const symbols = {
   pf_receive_close: { args: ["ptr"], returns: "void" },
   pf_receive_set: { args: ["ptr", "u32", "i64"], returns: "i32" },
   pf_receive_counters_block: { args: ["ptr"], returns: "ptr" },
+  pf_filler_open: { args: ["ptr", "ptr"], returns: "i32" },
+  pf_filler_start: { args: ["ptr"], returns: "i32" },
+  pf_filler_stop: { args: ["ptr"], returns: "void" },
+  pf_filler_close: { args: ["ptr"], returns: "void" },
+  pf_filler_begin: { args: ["ptr", "u32", "u32"], returns: "i32" },
+  pf_filler_halt: { args: ["ptr"], returns: "void" },
+  pf_filler_counters_block: { args: ["ptr"], returns: "ptr" },
+  pf_meter_open: { args: ["ptr"], returns: "i32" },
+  pf_meter_close: { args: ["ptr"], returns: "void" },
+  pf_meter_sink: { args: ["ptr", "ptr"], returns: "void" },
+  pf_meter_begin: { args: ["ptr"], returns: "void" },
+  pf_meter_counters_block: { args: ["ptr"], returns: "ptr" },
 } as const;
 
 let library: ReturnType<typeof openLibrary<typeof symbols>> | undefined;

@@ -193,8 +193,8 @@ static void take(void *context, uint8_t plane, const uint8_t *body, uint32_t byt
 
 static uint64_t tick(void *context, uint64_t now_ns) {
   pf_receive *receive = context;
-  const pf_loss *loss = pf_session_loss(receive->session);
-  pf_gauge(receive->counters.packets_lost, loss->lost);
-  pf_gauge(receive->counters.packets_late, loss->late);
+  pf_loss_counts loss = pf_session_loss(receive->session, receive->plane);
+  pf_gauge(receive->counters.packets_lost, loss.lost);
+  pf_gauge(receive->counters.packets_late, loss.late);
   return pf_order_tick(receive, now_ns);
 }

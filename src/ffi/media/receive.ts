@@ -4,6 +4,7 @@ import type { Nanos } from "../../base/units.ts";
 import { knob, receiveConfig } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
 import { writeLayout } from "../../wire/layout.ts";
+import { plane } from "../../wire/media.ts";
 import type { EventQueue } from "../core/core.ts";
 import { Counters } from "../counters.ts";
 import { type Address, OutPointer, pointer, type Sink, sinkFields } from "../library.ts";
@@ -21,6 +22,8 @@ export interface ReceiveOptions {
   readonly stallMs: number;
   readonly events?: EventQueue;
   readonly stage?: number;
+  /** Default: video. */
+  readonly plane?: "video" | "probe";
 }
 
 /** INT64_MIN: PF_CLOCK_UNKNOWN. */
@@ -42,6 +45,7 @@ export class ReceiveStage {
       loss_window_ms: options.lossWindowMs,
       stall_ms: options.stallMs,
       stage: options.stage ?? 0,
+      plane: plane[options.plane ?? "video"][0],
     });
     const out = new OutPointer();
     const { functions, check } = media();

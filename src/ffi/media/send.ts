@@ -6,7 +6,7 @@ import { knob, sendConfig } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
 import { writeLayout } from "../../wire/layout.ts";
 import { limit } from "../../wire/limits.ts";
-import { hostTiming } from "../../wire/media.ts";
+import { hostTiming, plane } from "../../wire/media.ts";
 import type { EventQueue } from "../core/core.ts";
 import { Counters } from "../counters.ts";
 import { type Address, OutPointer, pointer, readSink, type Sink } from "../library.ts";
@@ -23,6 +23,8 @@ export interface SendOptions {
   readonly parityTable: Uint16Array;
   readonly events?: EventQueue;
   readonly stage?: number;
+  /** Default: video. */
+  readonly plane?: "video" | "probe";
 }
 
 /** Access units in, sealed packets out. Close it before its session. */
@@ -44,6 +46,7 @@ export class SendStage {
       stage: options.stage ?? 0,
       parity_permille: options.parityPermille,
       parity_table: options.parityTable,
+      plane: plane[options.plane ?? "video"][0],
     });
     const out = new OutPointer();
     const { functions, check } = media();

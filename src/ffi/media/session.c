@@ -25,6 +25,8 @@ struct pf_session {
   pf_seal *opener;
   pf_replay replay;
   pf_loss loss;
+  pf_loss_counts probe_begin; /* of `loss`, when the probe's handler came */
+  pf_loss_counts probe_loss;  /* while there was one, up to the last that has left */
   pf_address peer; /* where the newest hello came from */
   pf_plane_handler handlers[2]; /* of probe, of all the rest */
   uint64_t next_hello_ns;
@@ -88,14 +90,32 @@ PF_EXPORT const char *pf_session_cipher(const pf_session *session) {
 }
 
 uint32_t pf_session_tag(const pf_session *session) { return session->tag; }
-const pf_loss *pf_session_loss(const pf_session *session) { return &session->loss; }
 
 static pf_plane_handler *handler_of(pf_session *session, uint8_t plane) {
   return &session->handlers[plane == PF_PLANE_PROBE ? 0 : 1];
 }
 
+static pf_loss_counts loss_of_probe(const pf_session *session) {
+  pf_loss_counts counts = session->probe_loss;
+  if (session->handlers[0].take == NULL) return counts;
+  counts.lost += session->loss.counts.lost - session->probe_begin.lost;
+  counts.late += session->loss.counts.late - session->probe_begin.late;
+  return counts;
+}
+
+pf_loss_counts pf_session_loss(const pf_session *session, uint8_t plane) {
+  const pf_loss_counts *all = &session->loss.counts;
+  pf_loss_counts probe = loss_of_probe(session);
+  if (plane == PF_PLANE_PROBE) return probe;
+  return (pf_loss_counts){.lost = all->lost - probe.lost, .late = all->late - probe.late};
+}
+
 void pf_session_set_handler(pf_session *session, uint8_t plane, const pf_plane_handler *handler) {
   pf_port_lock(session->port);
+  if (plane == PF_PLANE_PROBE) {
+    session->probe_loss = loss_of_probe(session);
+    session->probe_begin = session->loss.counts;
+  }
   *handler_of(session, plane) = handler != NULL ? *handler : (pf_plane_handler){0};
   pf_port_unlock(session->port);
 }
@@ -183,6 +203,7 @@ void pf_session_take(pf_session *session, const pf_udp_packet *packet,
     return;
   }
   bool newest = !session->replay.any || header->sequence > session->replay.newest;
+  if (!newest) pf_count(session->counters.packets_disordered, 1);
   pf_loss_take(&session->loss, &session->replay, header->sequence, now_ns);
   pf_replay_remember(&session->replay, header->sequence);
   pf_count(session->counters.packets, 1);

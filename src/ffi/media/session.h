@@ -30,8 +30,10 @@ typedef struct pf_plane_handler {
 /* One takes PF_PLANE_PROBE, another one PF_PLANE_VIDEO and all the rest. NULL takes the plane's
  * handler off; it is not running when this returns. */
 void pf_session_set_handler(pf_session *session, uint8_t plane, const pf_plane_handler *handler);
-/* What the network lost of what the peer sent, up to the last timer. On the receiving thread. */
-const pf_loss *pf_session_loss(const pf_session *session);
+/* What the network lost of what the peer sent, up to the last timer. A gap does not tell its plane:
+ * while a handler takes the probe's, all loss counts as the probe's, else as the video's. On the
+ * receiving thread. */
+pf_loss_counts pf_session_loss(const pf_session *session, uint8_t plane);
 
 /* Whether packets can be sent: the peer's address is known. Any thread. */
 bool pf_session_has_path(const pf_session *session);
