@@ -118,6 +118,17 @@ export class HostPipeline {
     this.send.setParity(share, parityTable(share));
   }
 
+  /** Holds the stream before its encoder, where the newest picture waits. */
+  pause(): void {
+    this.encode.setPaused(true);
+  }
+
+  /** Goes on with the newest picture, as a keyframe. */
+  resume(): void {
+    this.encode.requestKeyframe();
+    this.encode.setPaused(false);
+  }
+
   /** Stops from the source to the wire and frees in the reverse order. Idempotent. */
   close(): void {
     if (this.#closed) return;

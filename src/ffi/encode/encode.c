@@ -17,8 +17,9 @@ struct pf_encode {
   pthread_cond_t wake;
   /* under the lock */
   pf_picture *mailbox;
-  bool stopping, dead, size_changed, keyframe_wanted;
+  bool stopping, dead, size_changed, keyframe_wanted, paused;
   uint32_t bitrate_kbps;
+  uint64_t resumed_ns; /* when the last pause was over; 0 = there was none */
 
   /* of the encoder's thread */
   bool loaded;
@@ -33,6 +34,7 @@ typedef struct job {
   pf_picture *picture; /* JOB_PICTURE: the thread's own reference */
   bool keyframe;
   uint32_t bitrate_kbps;
+  uint64_t resumed_ns;
 } job;
 
 PF_EXPORT pf_result pf_encode_open(const pf_encode_config *config, pf_encode **out) {
@@ -101,6 +103,10 @@ static job next_job(pf_encode *encode) {
       next.kind = JOB_WRONG_SIZE;
       break;
     }
+    if (encode->paused) {
+      pthread_cond_wait(&encode->wake, &encode->lock);
+      continue;
+    }
     if (encode->mailbox != NULL) {
       next.kind = JOB_PICTURE;
       break;
@@ -121,6 +127,7 @@ static job next_job(pf_encode *encode) {
   next.keyframe = encode->keyframe_wanted;
   encode->keyframe_wanted = false;
   next.bitrate_kbps = encode->bitrate_kbps;
+  next.resumed_ns = encode->resumed_ns;
   pthread_mutex_unlock(&encode->lock);
   return next;
 }
@@ -148,6 +155,8 @@ static pf_result encode_one(pf_encode *encode, const job *work) {
   pf_result result = PF_OK;
   if (work->kind == JOB_PICTURE) {
     times.capture_ns = work->picture->times.capture_ns;
+    if (times.capture_ns != 0 && times.capture_ns < work->resumed_ns)
+      times.capture_ns = work->resumed_ns;
     result = pf_encoder_load(encode->encoder, work->picture);
     pf_picture_release(work->picture);
     encode->loaded = result == PF_OK;
@@ -234,14 +243,18 @@ PF_EXPORT void pf_encode_close(pf_encode *encode) {
 PF_EXPORT pf_result pf_encode_set(pf_encode *encode, uint32_t knob, int64_t value) {
   pf_result result = PF_OK;
   pthread_mutex_lock(&encode->lock);
-  if (knob == PF_KNOB_KEYFRAME)
+  if (knob == PF_KNOB_KEYFRAME) {
     encode->keyframe_wanted = true;
-  else if (knob != PF_KNOB_BITRATE_KBPS)
+  } else if (knob == PF_KNOB_PAUSED) {
+    if (encode->paused && value == 0) encode->resumed_ns = pf_now_ns();
+    encode->paused = value != 0;
+  } else if (knob != PF_KNOB_BITRATE_KBPS) {
     result = pf_fail(PF_E_ARGUMENT, "the encoder has no knob %u", knob);
-  else if (value < PF_BITRATE_KBPS_MIN || value > PF_BITRATE_KBPS_MAX)
+  } else if (value < PF_BITRATE_KBPS_MIN || value > PF_BITRATE_KBPS_MAX) {
     result = pf_fail(PF_E_ARGUMENT, "%lld kbps is not a bit rate", (long long)value);
-  else
+  } else {
     encode->bitrate_kbps = (uint32_t)value;
+  }
   pthread_cond_signal(&encode->wake);
   pthread_mutex_unlock(&encode->lock);
   return result;

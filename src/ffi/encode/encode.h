@@ -13,6 +13,9 @@
  *   PF_KNOB_BITRATE_KBPS  from the next picture on; some encoders restart with a keyframe
  *   PF_KNOB_KEYFRAME      the next unit is a keyframe; without a new picture it is made from the
  *                         last one as soon as a frame time has passed since that was encoded
+ *   PF_KNOB_PAUSED        1: no unit until 0. The mailbox goes on: then the newest picture comes,
+ *                         with the time of that as its capture_ns if it is older, since it is what
+ *                         the screen shows
  * Posts `started` (text: the encoder's name) and `failed` (text: why), after which nothing comes.
  */
 #ifndef PF_ENCODE_H

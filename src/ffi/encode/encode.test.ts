@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PfError } from "../../base/errors.ts";
 import { kbps, milliHz } from "../../base/units.ts";
+import { nowNs } from "../core/core.ts";
 import { lumaPsnr } from "../decode/quality.ts";
 import type { TappedPicture } from "../decode/tap.ts";
 import { noSink } from "../library.ts";
@@ -217,6 +218,29 @@ test("a repeated picture has the time of the repeat", async () => {
   const second = await trip.picture();
   expect(second.captureNs - first.captureNs).toBeGreaterThan(29_000_000n);
   expect(second.marker).toEqual(first.marker as NonNullable<typeof first.marker>);
+});
+
+test("a pause gives nothing, and ends with the newest picture as a keyframe", async () => {
+  const trip = roundTrip({ encoder: "libx264", codec: "h264", ...small });
+  const { counters } = trip.encode;
+  await until(() => counters.get("frames_out") >= 4, "some pictures");
+  trip.encode.setPaused(true);
+  // One may be on its way to the sender.
+  const [out, seen] = [counters.get("frames_out"), counters.get("frames_in")];
+  await until(() => counters.get("frames_in") > seen + 12, "pictures to hold");
+  expect(counters.get("frames_out")).toBeLessThanOrEqual(out + 1);
+  const before = await trip.picture();
+  const keyframes = counters.get("keyframes");
+  const resumedNs = nowNs();
+  trip.encode.requestKeyframe();
+  trip.encode.setPaused(false);
+  await until(() => counters.get("keyframes") === keyframes + 1, "the keyframe");
+  const shown = trip.tap.counters.get("frames");
+  await until(() => trip.tap.counters.get("frames") > shown + 3, "pictures after it");
+  const after = await trip.picture();
+  expect(after.marker?.frame as number).toBeGreaterThan((before.marker?.frame as number) + 10);
+  expect(after.captureNs).toBeGreaterThanOrEqual(resumedNs);
+  expect(trip.decode.counters.get("failures")).toBe(0);
 });
 
 test("a picture of another size ends the stage with a sentence", async () => {

@@ -109,6 +109,11 @@ export class EncodeStage {
     this.#set(knob.keyframe, 1);
   }
 
+  /** Holds the pictures, of which the newest waits, or lets them go on. */
+  setPaused(isPaused: boolean): void {
+    this.#set(knob.paused, isPaused ? 1 : 0);
+  }
+
   #set(which: number, value: number): void {
     const { functions, check } = encode();
     const result = functions.pf_encode_set(pointer(this.#address), which, BigInt(value));
