@@ -44,6 +44,7 @@ const exitCodeByErrorCode = {
   PF_PRESENT_FAILED: ExitCode.failed,
   PF_RECORD_FAILED: ExitCode.failed,
   PF_INPUT_FAILED: ExitCode.failed,
+  PF_FILE_UNWRITABLE: ExitCode.failed,
   PF_NATIVE_FAILED: ExitCode.failed,
   PF_INTERNAL: ExitCode.failed,
 } as const satisfies Record<string, ExitCode>;

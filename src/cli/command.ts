@@ -20,6 +20,8 @@ export interface CommandSpec<Args extends ArgsDef> {
   readonly args: Args;
   /** Lines of help: a command and what it does. */
   readonly examples: readonly (readonly [command: string, what: string])[];
+  /** Flags whose value may be left out, and the value that this means. */
+  readonly bareValues?: Readonly<Record<string, string>>;
   /** Returns the exit code; undefined is done. Throws PfError for what a person can meet. */
   readonly run: (context: CommandContext<Args>) => Promise<ExitCode | undefined>;
 }
@@ -34,8 +36,8 @@ export const jsonArgument = {
   json: { type: "boolean", description: "one JSON object a line on stdout, words on stderr" },
 } as const satisfies ArgsDef;
 
-/** Examples of a command, for its help. */
-const examplesOf = new WeakMap<object, CommandSpec<ArgsDef>["examples"]>();
+/** What citty's definition of a command has no place for. */
+const extrasOf = new WeakMap<object, Pick<CommandSpec<ArgsDef>, "examples" | "bareValues">>();
 
 export function command<const Args extends ArgsDef>(spec: CommandSpec<Args>): CommandDef<Args> {
   const definition = defineCommand<Args>({
@@ -46,7 +48,7 @@ export function command<const Args extends ArgsDef>(spec: CommandSpec<Args>): Co
       process.exitCode = await runReported(spec, { args, output, rawArgs });
     },
   });
-  examplesOf.set(definition, spec.examples);
+  extrasOf.set(definition, spec);
   return definition;
 }
 
@@ -131,8 +133,21 @@ function interruption(): { signal: AbortSignal; dispose: () => void } {
 
 /** The examples section of a command's help; empty for a command without. */
 export function renderExamples(definition: object): string {
-  const examples = examplesOf.get(definition) ?? [];
+  const examples = extrasOf.get(definition)?.examples ?? [];
   if (examples.length === 0) return "";
   const lines = examples.map(([line, what]) => `  ${line}\n      ${what}`);
   return `EXAMPLES\n\n${lines.join("\n")}\n`;
+}
+
+/** The arguments of a command with the values filled in that its flags may be left without. */
+export function fillBareValues(definition: object, rawArgs: readonly string[]): string[] {
+  const bare = extrasOf.get(definition)?.bareValues ?? {};
+  const end = rawArgs.indexOf("--");
+  return rawArgs.map((raw, i) => {
+    const value = raw.startsWith("--") && (end < 0 || i < end) ? bare[raw.slice(2)] : undefined;
+    const next = rawArgs[i + 1];
+    return value !== undefined && (next === undefined || next.startsWith("--"))
+      ? `${raw}=${value}`
+      : raw;
+  });
 }

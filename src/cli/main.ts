@@ -3,7 +3,7 @@
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import manifest from "../../package.json" with { type: "json" };
 import { ExitCode, PfError } from "../base/errors.ts";
-import { renderExamples } from "./command.ts";
+import { fillBareValues, renderExamples } from "./command.ts";
 import { Output } from "./output.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: so citty types a table of commands with other flags
@@ -13,6 +13,7 @@ const commands: Record<string, () => Promise<AnyCommand>> = {
   serve: async () => (await import("./commands/serve.ts")).default,
   connect: async () => (await import("./commands/connect.ts")).default,
   demo: async () => (await import("./commands/demo.ts")).default,
+  "loss-harness": async () => (await import("./commands/loss-harness.ts")).default,
 };
 
 const program = defineCommand({
@@ -56,7 +57,7 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   try {
-    await runCommand(definition, { rawArgs: rest });
+    await runCommand(definition, { rawArgs: fillBareValues(definition, rest) });
   } catch (thrown) {
     // citty's own complaints: a missing positional, a value that is not in an enum.
     const output = new Output({ json: rest.includes("--json") });

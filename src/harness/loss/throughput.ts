@@ -1,0 +1,70 @@
+/** How fast the erasure codes and the sealing are on this machine, by shape. */
+import { Fec, fecKernels, ShardBlock, type ShardShape } from "../../ffi/fec/fec.ts";
+
+export interface ThroughputRow {
+  /** Code or library, and the implementation that was chosen. */
+  readonly kernel: string;
+  readonly op: "encode" | "decode" | "seal" | "open";
+  /** Data and parity shards of a block; packets of a batch and 0 for sealing. */
+  readonly k: number;
+  readonly m: number;
+  /** Of a shard, or of a packet's body. */
+  readonly bytes: number;
+  /** Data shards that a decode rebuilds; 0 for the others. */
+  readonly lost: number;
+  /** Of data, without parity: the median of several runs. */
+  readonly gbPerS: number;
+}
+
+/** A small group, groups of a usual frame, a frame at 1 Gbps and 60 fps. */
+const shapes: readonly ShardShape[] = [
+  { dataCount: 35, parityCount: 7, shardBytes: 1216 },
+  { dataCount: 174, parityCount: 35, shardBytes: 1216 },
+  { dataCount: 435, parityCount: 87, shardBytes: 1216 },
+  { dataCount: 1740, parityCount: 348, shardBytes: 1216 },
+];
+
+/** Runs of a figure, and how long each is at least: the median forgives what interrupts one. */
+const runs = 9;
+const runMs = 12;
+
+function gbPerS(bytes: number, act: () => void): number {
+  act();
+  const samples = Array.from({ length: runs }, () => {
+    const beginNs = Bun.nanoseconds();
+    let count = 0;
+    let elapsedNs = 0;
+    while (elapsedNs < runMs * 1e6) {
+      act();
+      count++;
+      elapsedNs = Bun.nanoseconds() - beginNs;
+    }
+    return (bytes * count) / elapsedNs;
+  });
+  const middle = samples.sort((a, b) => a - b)[runs >> 1] as number;
+  return Number(middle.toPrecision(4));
+}
+
+/** Every figure as it is measured, a fraction of a second each. */
+export function* measureThroughput(): Generator<ThroughputRow> {
+  const kernel = fecKernels()[0] as string;
+  for (const shape of shapes) {
+    const { dataCount: k, parityCount: m, shardBytes: bytes } = shape;
+    const block = new ShardBlock(shape);
+    crypto.getRandomValues(block.data.subarray(0, 65_536));
+    const fec = new Fec(shape, { kernel });
+    try {
+      const row = { kernel: `gf16 ${kernel}`, k, m, bytes };
+      const encode = gbPerS(block.data.length, () => fec.encode(block));
+      yield { ...row, op: "encode", lost: 0, gbPerS: encode };
+      for (const lost of new Set([1, Math.ceil(k / 50), m])) {
+        const present = new Uint8Array(block.shardCount).fill(1);
+        for (let i = 0; i < lost; i++) present[Math.floor((i * k) / lost)] = 0;
+        const decode = gbPerS(block.data.length, () => fec.decode(block, present));
+        yield { ...row, op: "decode", lost, gbPerS: decode };
+      }
+    } finally {
+      fec.close();
+    }
+  }
+}
