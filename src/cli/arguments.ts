@@ -29,6 +29,16 @@ export function parseBitrate(text: string): Kbps {
   return kbps(value);
 }
 
+/** A bitrate within what a speed test may ask for. */
+export function parseProbeRate(text: string): Kbps {
+  const rate = parseBitrate(text);
+  const [low, high] = [limit("probe_kbps_min"), limit("probe_kbps_max")];
+  if (rate < low || rate > high) {
+    throw usage(`${text} is no rate for a speed test.`, `Write ${low}k to ${high / 1e6}G.`);
+  }
+  return rate;
+}
+
 /** A UDP or TCP port, 0 (any free one) to 65535. */
 export function parsePort(text: string): number {
   const port = Number(text);

@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Millis, millis, perMille } from "../base/units.ts";
+import { kbps, type Millis, millis, perMille } from "../base/units.ts";
 import {
   type ClientHooks,
   type ClientOptions,
@@ -72,6 +72,7 @@ export function startTestHost(
     pattern: "moving",
     encoder: "software",
     parityPermille: perMille(limit("parity_permille_default")),
+    probeRateMax: kbps(limit("probe_kbps_default_max")),
     sessionsMax: 4,
     onReport: (report) => reports.push(report),
     ...options,

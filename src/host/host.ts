@@ -1,6 +1,6 @@
 /** The host program: its ports, its identity, and the sessions of the clients that connect. */
 import { PfError } from "../base/errors.ts";
-import type { PerMille } from "../base/units.ts";
+import type { Kbps, PerMille } from "../base/units.ts";
 import { EventQueue } from "../ffi/core/core.ts";
 import { UdpPort } from "../ffi/media/port.ts";
 import type { SourcePattern } from "../ffi/source/source.ts";
@@ -9,6 +9,7 @@ import type { MessageOf } from "../wire/control.ts";
 import { ControlListener } from "./control/listener.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
 import { encoderCandidates } from "./policy/codec.ts";
+import { ProbeSession } from "./probe-session.ts";
 import { type Drops, dropsOf, type HostReport, sumOfDrops } from "./report.ts";
 import { HostSession } from "./session.ts";
 import { loadHostIdentity } from "./trust/identity.ts";
@@ -26,6 +27,8 @@ export interface HostOptions {
   /** auto, a family (nvenc, vaapi, software) or one of libavcodec's names. */
   readonly encoder: string;
   readonly parityPermille: PerMille;
+  /** The fastest burst of a speed test. */
+  readonly probeRateMax: Kbps;
   /** Clients at once. */
   readonly sessionsMax: number;
   readonly onReport: (report: HostReport) => void;
@@ -125,7 +128,7 @@ class Server {
   dropped: Drops = {};
   readonly #options: HostOptions;
   readonly #hostId: string;
-  readonly #running = new Map<HostSession, Promise<void>>();
+  readonly #running = new Map<HostSession | ProbeSession, Promise<void>>();
   #stopping = false;
 
   constructor(options: HostOptions, hostId: string) {
@@ -134,7 +137,8 @@ class Server {
   }
 
   serve(connection: ControlConnection, hello: MessageOf<"hello">, port: UdpPort): void {
-    const { name, source, app, pattern, encoder, parityPermille, sessionsMax } = this.#options;
+    const { name, source, app, pattern, encoder, parityPermille, probeRateMax, sessionsMax } =
+      this.#options;
     if (this.#stopping) {
       void connection.close("shutting-down", "The host is ending.");
       return;
@@ -143,7 +147,8 @@ class Server {
       void this.#refuseBusy(connection);
       return;
     }
-    const session = new HostSession(
+    const Session = hello.purpose === "probe" ? ProbeSession : HostSession;
+    const session = new Session(
       {
         connection,
         port,
@@ -151,6 +156,7 @@ class Server {
         hostId: this.#hostId,
         encoder,
         parityPermille,
+        probeRateMax,
         source: { wish: source, app, pattern },
         onReport: (report) => {
           if (report.type === "session-started") this.sessionCount++;

@@ -62,6 +62,18 @@ export interface SessionEndedReport {
   readonly dropped: Drops;
 }
 
+export interface SpeedTestedReport {
+  readonly type: "speed-tested";
+  readonly session: number;
+  readonly client: string;
+  readonly address: string;
+  readonly bursts: number;
+  /** The highest rate that was sent, in kilobits a second. */
+  readonly rateKbps: number;
+  readonly packetsSent: number;
+  readonly packetsDropped: number;
+}
+
 export interface RefusedReport {
   readonly type: "refused";
   readonly address: string;
@@ -88,6 +100,7 @@ export type HostReport =
   | ReadyReport
   | SessionStartedReport
   | SessionEndedReport
+  | SpeedTestedReport
   | RefusedReport
   | NoteReport
   | HostSummaryReport;
@@ -118,6 +131,13 @@ export function sentenceOf(report: HostReport): {
       return {
         level: "info",
         text: `${report.client} left: ${report.message} ${report.framesSent} frames were sent.`,
+      };
+    case "speed-tested":
+      return {
+        level: "info",
+        text:
+          `${report.client} (${report.address}) tested the speed up to ` +
+          `${report.rateKbps / 1000} Mbps: ${report.packetsSent} packets were sent.`,
       };
     case "refused":
       return { level: "warn", text: `${report.address} was refused: ${report.message}` };

@@ -4,7 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { PfError, toPfError } from "../base/errors.ts";
-import { millis, type PerMille, perMille } from "../base/units.ts";
+import { type Kbps, millis, type PerMille, perMille } from "../base/units.ts";
 import { EventQueue, type NativeEvent, nowNs } from "../ffi/core/core.ts";
 import type { UdpPort } from "../ffi/media/port.ts";
 import type { ControlConnection } from "../transport/connection.ts";
@@ -20,9 +20,10 @@ import { HostPipeline } from "./pipeline.ts";
 import { resolveBitrate } from "./policy/bitrate.ts";
 import { encoderCandidates } from "./policy/codec.ts";
 import { initialKeyframeState, onKeyframeRequest } from "./policy/keyframe.ts";
+import { HostProbe, speedTested } from "./probe.ts";
+import { admit, Refusal, refuse } from "./refusal.ts";
 import { dropsOf, type HostReport } from "./report.ts";
 import { type PreparedSource, stageNumber } from "./sources.ts";
-import { isDeviceProven } from "./trust/device.ts";
 
 export interface SessionOptions {
   readonly connection: ControlConnection;
@@ -31,6 +32,8 @@ export interface SessionOptions {
   readonly hostId: string;
   readonly encoder: string;
   readonly parityPermille: PerMille;
+  /** Clamp of speed tests. */
+  readonly probeRateMax: Kbps;
   readonly source: SourceSettings;
   readonly onReport: (report: HostReport) => void;
 }
@@ -40,7 +43,7 @@ const timingIntervalMs = 100;
 /** How often the client is told the host's figures. */
 const statsIntervalMs = 500;
 /** How long a client may take from Welcome to Start. */
-const startMsMax = 30_000;
+export const startMsMax = 30_000;
 
 export class HostSession {
   readonly tag: number;
@@ -51,6 +54,7 @@ export class HostSession {
   readonly #events = new EventQueue();
   #source: PreparedSource | undefined;
   #pipeline: HostPipeline | undefined;
+  #probe: HostProbe | undefined;
   #timings: ReturnType<typeof setInterval> | undefined;
   #stats: ReturnType<typeof setInterval> | undefined;
   #keyframes = initialKeyframeState;
@@ -83,7 +87,9 @@ export class HostSession {
       await this.#refuse(thrown);
     }
     const figures = this.#pipeline === undefined ? undefined : figuresOf(this.#pipeline);
+    const tested = this.#probe?.figures ?? null;
     await this.#close(listening);
+    if (tested !== null) onReport(speedTested(this, connection.peer.address, tested));
     if (started && figures !== undefined) onReport(await this.#endedReport(figures));
   }
 
@@ -96,16 +102,7 @@ export class HostSession {
   async #open(): Promise<HostPipeline> {
     const { connection, port, parityPermille } = this.#options;
     const hello = this.#hello;
-    if (hello.version !== limit("protocol_version")) {
-      throw new PfError(
-        "PF_PROTOCOL_VERSION",
-        `The client speaks version ${hello.version} of punktfunk, this host version ${limit("protocol_version")}.`,
-        { hint: "Install the same version on both machines." },
-      );
-    }
-    if (!isDeviceProven(hello.device, connection.exporter)) {
-      throw new Refusal("device-signature", "The client could not prove its device key.");
-    }
+    admit(hello, connection);
     const problem = modeProblem(hello.mode);
     if (problem !== undefined) throw new PfError("PF_MODE_INVALID", `The mode: ${problem}`);
     if (hello.codecs.length === 0) {
@@ -129,11 +126,18 @@ export class HostSession {
       candidates,
       bitrateKbps: resolveBitrate(hello.bitrateKbps),
       parityPermille: hello.fecPermille === null ? parityPermille : clampParity(hello.fecPermille),
-      shardBytesMax: connection.peer.address.includes(":")
-        ? limit("shard_bytes_max_v6")
-        : limit("shard_bytes_max"),
+      shardBytesMax: shardBytesMaxFor(connection.peer.address),
     });
     this.#pipeline = pipeline;
+    this.#probe = new HostProbe({
+      session: pipeline.session,
+      events: this.#events,
+      shardBytesMax: pipeline.shardBytesMax,
+      parityPermille: pipeline.parityPermille,
+      rateMax: this.#options.probeRateMax,
+      send: (message) => connection.send(message),
+      setPaused: (isPaused) => (isPaused ? pipeline.pause() : pipeline.resume()),
+    });
     connection.send(this.#welcome(pipeline, source));
     return pipeline;
   }
@@ -190,6 +194,10 @@ export class HostSession {
         if (message.parityPermille !== null)
           pipeline?.setParity(clampParity(message.parityPermille));
         return;
+      case "probeRequest":
+      case "probeStop":
+        this.#probe?.take(message);
+        return;
       default:
         if (injector !== null) injectMessage(injector, message);
     }
@@ -210,7 +218,9 @@ export class HostSession {
   }
 
   #onEvent(event: NativeEvent): void {
-    if (event.stage === stageNumber.input) {
+    if (event.stage === stageNumber.filler) {
+      this.#probe?.onEvent(event);
+    } else if (event.stage === stageNumber.input) {
       if (event.kind !== "failed") return;
       this.#options.onReport({ type: "note", level: "warn", message: event.text });
     } else if (event.kind === "failed" || event.kind === "ended") {
@@ -260,17 +270,8 @@ export class HostSession {
 
   async #refuse(thrown: unknown): Promise<void> {
     const { connection, onReport } = this.#options;
-    const error = toPfError(thrown);
     if (this.#ending.signal.aborted) return;
-    onReport({
-      type: "refused",
-      address: connection.peer.address,
-      reason: error.code,
-      message: error.sentence(),
-    });
-    const reason = refusalReason(error);
-    connection.send({ type: "refuse", reason, message: error.sentence(), detail: null });
-    await connection.close(reason, error.sentence());
+    await refuse(connection, toPfError(thrown), onReport);
   }
 
   async #close(listening: Promise<void>): Promise<void> {
@@ -278,6 +279,7 @@ export class HostSession {
     clearInterval(this.#stats);
     this.#ending.abort();
     this.#source?.injector?.releaseAll();
+    this.#probe?.close();
     this.#pipeline?.close();
     await this.#source?.destroy();
     await this.#events.close();
@@ -325,15 +327,9 @@ const figuresOf = ({ send, session }: HostPipeline) => ({
   dropped: dropsOf(session.counters.snapshot()),
 });
 
-/** A refusal whose reason its error code does not tell. */
-class Refusal extends PfError {
-  readonly reason: Reason;
-
-  constructor(reason: Reason, message: string) {
-    super("PF_HOST_REFUSED", message);
-    this.reason = reason;
-  }
-}
+/** Largest shard on a path to this address. */
+export const shardBytesMaxFor = (address: string): number =>
+  limit(address.includes(":") ? "shard_bytes_max_v6" : "shard_bytes_max");
 
 const clampParity = (wish: number): PerMille =>
   perMille(Math.min(limit("parity_permille_max"), Math.max(limit("parity_permille_min"), wish)));
@@ -346,26 +342,4 @@ function injectMessage(injector: Injector, message: Message): void {
   else if (message.type === "position") injector.position(message.x, message.y);
   else if (message.type === "scroll") injector.scroll(message.h, message.v);
   else if (message.type === "text") injector.text(message.text);
-}
-
-/** What a failure before Welcome is called to the peer. */
-function refusalReason(error: PfError): Reason {
-  if (error instanceof Refusal) return error.reason;
-  switch (error.code) {
-    case "PF_PROTOCOL_VERSION":
-      return "version";
-    case "PF_MODE_INVALID":
-      return "mode";
-    case "PF_ENCODER_MISSING":
-    case "PF_ENCODER_FAILED":
-      return "encoder";
-    case "PF_SOURCE_MISSING":
-    case "PF_SOURCE_FAILED":
-    case "PF_DISPLAY_MISSING":
-      return "source";
-    case "PF_HOST_BUSY":
-      return "busy";
-    default:
-      return "internal";
-  }
 }

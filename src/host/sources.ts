@@ -9,7 +9,14 @@ import type { Mode } from "../wire/mode.ts";
 import type { Injector } from "./inject/inject.ts";
 
 /** Numbers by which a session's native stages are known in its events. */
-export const stageNumber = { source: 1, encode: 2, send: 3, session: 4, input: 5 } as const;
+export const stageNumber = {
+  source: 1,
+  encode: 2,
+  send: 3,
+  session: 4,
+  input: 5,
+  filler: 6,
+} as const;
 
 /** The native stage that pushes pictures. */
 export interface PictureStage {

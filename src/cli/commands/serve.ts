@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { limit } from "../../wire/limits.ts";
-import { parseChoice, parseCount, parseParity, parsePort } from "../arguments.ts";
+import { parseChoice, parseCount, parseParity, parsePort, parseProbeRate } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
 const sources = ["auto", "synthetic", "sway", "wlroots"] as const;
@@ -52,6 +52,12 @@ export default command({
       valueHint: "PERCENT",
       default: String(limit("parity_permille_default") / 10),
     },
+    "max-probe": {
+      type: "string",
+      description: "fastest burst that a speed test gets, up to 20G",
+      valueHint: "RATE",
+      default: "3G",
+    },
     "max-sessions": {
       type: "string",
       description: "clients at once; further ones are refused",
@@ -83,6 +89,7 @@ export default command({
       pattern: patterns[parseChoice(args.pattern, "pattern", patternNames)],
       encoder: args.encoder,
       parityPermille: parseParity(args.parity),
+      probeRateMax: parseProbeRate(args["max-probe"]),
       sessionsMax: parseCount(args["max-sessions"], "sessions", 1, 64),
       onReport: (report) => {
         output.record({ ...report });
