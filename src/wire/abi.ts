@@ -167,6 +167,18 @@ export const receiveConfig = layout("receive_config", "reassembler", [
   ["reserved", "u32", "0"],
 ]);
 
+export const frameLoss = layout("frame_loss", "a settled frame that lost shards on its way", [
+  ["frame", "u32", "its index"],
+  ["data_count", "u16", "its data shards"],
+  ["parity_count", "u16", "its parity shards"],
+  ["lost", "u16", "shards that never came"],
+  ["late", "u16", "shards that came after it was complete or given up"],
+  ["runs", "u16", "runs of shards that never came"],
+  ["longest_run", "u16", "shards of the longest"],
+  ["tail_lost", "u16", "of the lost ones those in the second half of the frame"],
+  ["reserved", "u16", "0"],
+]);
+
 export const labConfig = layout("lab_config", "one cell of the loss harness", [
   ["scheme", "u32", "0 this protocol's own packets, 1 Moonlight's layout"],
   ["frame_bytes", "u32", "bytes of each coded picture"],

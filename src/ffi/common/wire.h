@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2159715435u
+#define PF_ABI_HASH 797960318u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -373,6 +373,30 @@ _Static_assert(offsetof(pf_filler_config, frame_bytes_max) == 32, "frame_bytes_m
 _Static_assert(offsetof(pf_filler_config, frames_per_second) == 36, "frames_per_second");
 _Static_assert(offsetof(pf_filler_config, stage) == 40, "stage");
 _Static_assert(offsetof(pf_filler_config, reserved) == 44, "reserved");
+
+/* a settled frame that lost shards on its way */
+typedef struct pf_frame_loss {
+  uint32_t frame; /* its index */
+  uint16_t data_count; /* its data shards */
+  uint16_t parity_count; /* its parity shards */
+  uint16_t lost; /* shards that never came */
+  uint16_t late; /* shards that came after it was complete or given up */
+  uint16_t runs; /* runs of shards that never came */
+  uint16_t longest_run; /* shards of the longest */
+  uint16_t tail_lost; /* of the lost ones those in the second half of the frame */
+  uint16_t reserved; /* 0 */
+} pf_frame_loss;
+#define PF_FRAME_LOSS_BYTES 20
+_Static_assert(sizeof(pf_frame_loss) == 20, "pf_frame_loss");
+_Static_assert(offsetof(pf_frame_loss, frame) == 0, "frame");
+_Static_assert(offsetof(pf_frame_loss, data_count) == 4, "data_count");
+_Static_assert(offsetof(pf_frame_loss, parity_count) == 6, "parity_count");
+_Static_assert(offsetof(pf_frame_loss, lost) == 8, "lost");
+_Static_assert(offsetof(pf_frame_loss, late) == 10, "late");
+_Static_assert(offsetof(pf_frame_loss, runs) == 12, "runs");
+_Static_assert(offsetof(pf_frame_loss, longest_run) == 14, "longest_run");
+_Static_assert(offsetof(pf_frame_loss, tail_lost) == 16, "tail_lost");
+_Static_assert(offsetof(pf_frame_loss, reserved) == 18, "reserved");
 
 /* virtual keyboard and pointer of a compositor */
 typedef struct pf_input_config {
@@ -744,6 +768,9 @@ typedef struct pf_receive_counters {
   uint64_t packets_late;
   uint64_t packets_duplicate;
   uint64_t packets_unneeded;
+  uint64_t shards_settled;
+  uint64_t shards_lost;
+  uint64_t shards_late;
   uint64_t dropped_geometry;
   uint64_t dropped_geometry_changed;
   uint64_t dropped_bounds;

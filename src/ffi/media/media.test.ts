@@ -243,7 +243,7 @@ describe("a port", () => {
 const buildMs = 240_000;
 
 describe("in C", () => {
-  test.each(["units", "receive", "stream"])(
+  test.each(["units", "receive", "losses", "stream"])(
     "%s holds under the sanitizers",
     async (group) => {
       const run = await Bun.$`${await mediaProgram("sanitize")} ${group}`.quiet().nothrow();

@@ -84,6 +84,8 @@ static void pass(pf_receive *receive, uint64_t now_ns) {
     pf_count(receive->counters.frames_lost, 1);
   }
   receive->wait_key = receive->ask_key = !decodable;
+  if (assembly != NULL && !assembly->complete)
+    pf_loss_report_settle(&receive->losses, assembly, now_ns);
   if (assembly != NULL) pf_pool_give(&receive->pool, assembly);
   receive->window[place] = NULL;
   receive->overdue_ns[place] = 0;

@@ -29,6 +29,7 @@ static pf_result open_memory(pf_receive *receive) {
 }
 
 static void free_memory(pf_receive *receive) {
+  pf_loss_report_close(&receive->losses);
   pf_fec_close(receive->fec);
   pf_pool_close(&receive->pool);
   free(receive->pointers);
@@ -52,6 +53,7 @@ PF_EXPORT pf_result pf_receive_open(const pf_receive_config *config, pf_receive 
   receive->wait_key = true;
   receive->end_ns = pf_now_ns();
   atomic_store(&receive->clock_offset_ns, PF_CLOCK_UNKNOWN);
+  pf_loss_report_open(&receive->losses, &receive->counters);
   receive->limits = pf_assembly_limits_of(config->frame_bytes_max, config->shard_bytes_max);
   pf_result result = open_memory(receive);
   if (result != PF_OK) {
@@ -77,11 +79,16 @@ PF_EXPORT pf_result pf_receive_set(pf_receive *receive, uint32_t knob, int64_t v
   return PF_OK;
 }
 
+PF_EXPORT int32_t pf_receive_take_losses(pf_receive *receive, pf_frame_loss *out, uint32_t max) {
+  return pf_loss_report_take(&receive->losses, out, max);
+}
+
 PF_EXPORT const void *pf_receive_counters_block(pf_receive *receive) { return &receive->counters; }
 
 /* A frame has as many shards as it has data. */
 static void complete(pf_receive *receive, pf_assembly *assembly, uint64_t now_ns) {
   pf_frame_header header;
+  pf_loss_report_settle(&receive->losses, assembly, now_ns);
   uint64_t begin_ns = pf_now_ns();
   pf_result recovered = pf_assembly_recover(assembly, receive->fec, receive->pointers);
   assembly->complete_ns = now_ns + (pf_now_ns() - begin_ns);
@@ -96,8 +103,9 @@ static void complete(pf_receive *receive, pf_assembly *assembly, uint64_t now_ns
 }
 
 /* A shard of a frame that was settled: not needed when the frame was delivered without it. */
-static void count_settled(pf_receive *receive, uint32_t frame) {
-  uint32_t ago = receive->next - 1 - frame;
+static void count_settled(pf_receive *receive, const pf_shard_header *header, uint64_t now_ns) {
+  pf_loss_report_late(&receive->losses, header->frame, header->shard_index, now_ns);
+  uint32_t ago = receive->next - 1 - header->frame;
   if (ago < 64 && (receive->delivered >> ago & 1) != 0)
     pf_count(receive->counters.packets_unneeded, 1);
   else
@@ -146,12 +154,13 @@ static void take_shard(pf_receive *receive, const uint8_t *body, uint32_t bytes,
   checked = pf_order_check(receive, header.frame, now_ns);
   if (checked != PF_OK) {
     if (checked == PF_E_BOUNDS) pf_count(counters->dropped_ahead, 1);
-    else count_settled(receive, header.frame);
+    else count_settled(receive, &header, now_ns);
     return;
   }
   uint32_t end = receive->end;
   pf_assembly *assembly = find_frame(receive, &header, shard_bytes, now_ns);
   if (assembly != NULL && assembly->complete) {
+    pf_loss_report_late(&receive->losses, header.frame, header.shard_index, now_ns);
     pf_count(counters->packets_unneeded, 1);
     assembly = NULL;
   }
@@ -196,5 +205,7 @@ static uint64_t tick(void *context, uint64_t now_ns) {
   pf_loss_counts loss = pf_session_loss(receive->session, receive->plane);
   pf_gauge(receive->counters.packets_lost, loss.lost);
   pf_gauge(receive->counters.packets_late, loss.late);
-  return pf_order_tick(receive, now_ns);
+  uint64_t due_ns = pf_order_tick(receive, now_ns);
+  pf_loss_report_tick(&receive->losses, now_ns);
+  return due_ns;
 }

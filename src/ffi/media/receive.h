@@ -31,6 +31,8 @@ pf_result pf_receive_open(const pf_receive_config *config, pf_receive **out);
 void pf_receive_close(pf_receive *receive);
 /* Knob: clock_offset_ns. */
 pf_result pf_receive_set(pf_receive *receive, uint32_t knob, int64_t value);
+/* See loss_report.h. */
+int32_t pf_receive_take_losses(pf_receive *receive, pf_frame_loss *out, uint32_t max);
 const void *pf_receive_counters_block(pf_receive *receive);
 
 #endif

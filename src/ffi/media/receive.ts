@@ -1,9 +1,9 @@
 /** Binding of the receiving stage; the contract is in receive.h. */
 import { ptr } from "bun:ffi";
 import type { Nanos } from "../../base/units.ts";
-import { knob, receiveConfig } from "../../wire/abi.ts";
+import { frameLoss, knob, receiveConfig } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
-import { writeLayout } from "../../wire/layout.ts";
+import { readField, writeLayout } from "../../wire/layout.ts";
 import { plane } from "../../wire/media.ts";
 import type { EventQueue } from "../core/core.ts";
 import { Counters } from "../counters.ts";
@@ -24,6 +24,21 @@ export interface ReceiveOptions {
   readonly stage?: number;
   /** Default: video. */
   readonly plane?: "video" | "probe";
+}
+
+/** What a settled frame lost on its way. */
+export interface FrameLoss {
+  readonly frame: number;
+  readonly dataCount: number;
+  readonly parityCount: number;
+  /** Shards that never came. */
+  readonly lost: number;
+  /** Shards that came after the frame was complete or given up. */
+  readonly late: number;
+  /** How the lost ones lie: their runs, the longest, and how many are in the second half. */
+  readonly runs: number;
+  readonly longestRun: number;
+  readonly tailLost: number;
 }
 
 /** INT64_MIN: PF_CLOCK_UNKNOWN. */
@@ -66,6 +81,27 @@ export class ReceiveStage {
       offsetNs ?? clockUnknown,
     );
     check(result, "PF_NATIVE_FAILED", "The receiver's clock offset");
+  }
+
+  /** Up to `max` settled frames that lost shards; each is told once. */
+  takeLosses(max: number): FrameLoss[] {
+    if (this.#handle === 0) return [];
+    const bytes = new Uint8Array(max * frameLoss.bytes);
+    const count = media().functions.pf_receive_take_losses(pointer(this.#handle), ptr(bytes), max);
+    const view = new DataView(bytes.buffer);
+    return Array.from({ length: count }, (_, i) => {
+      const at = (name: string) => Number(readField(view, frameLoss, name, i * frameLoss.bytes));
+      return {
+        frame: at("frame"),
+        dataCount: at("data_count"),
+        parityCount: at("parity_count"),
+        lost: at("lost"),
+        late: at("late"),
+        runs: at("runs"),
+        longestRun: at("longest_run"),
+        tailLost: at("tail_lost"),
+      };
+    });
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 /* The receiver's state, shared by its packets (receive.c) and its order (order.c). */
 #ifndef PF_RECEIVE_STATE_H
 #define PF_RECEIVE_STATE_H
+#include "loss_report.h"
 #include "pool.h"
 #include "receive.h"
 
@@ -29,6 +30,7 @@ struct pf_receive {
   uint32_t stall_frame;  /* first missing frame */
   bool stalled;          /* told so */
   uint64_t delivered_ns; /* when the last unit was delivered; 0 = never */
+  pf_loss_report losses;
   pf_receive_counters counters;
 };
 

@@ -95,6 +95,7 @@ void pf_test_deliver(pf_test_ends *ends, uint8_t plane, uint64_t sequence, const
 /* The groups of tests; each exits the program when something is wrong. */
 void pf_test_units(void);
 void pf_test_receive(void);
+void pf_test_loss_report(void);
 void pf_test_stream(void);
 void pf_test_bench(int count, char **arguments);
 
