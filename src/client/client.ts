@@ -2,7 +2,6 @@
  * One connection of a client, from the address to the summary: reaches the host, decides whether to
  * trust it, says hello, streams, and closes everything again.
  */
-import { hostname } from "node:os";
 import { type PfError, toPfError } from "../base/errors.ts";
 import type { Kbps, Millis } from "../base/units.ts";
 import { EventQueue } from "../ffi/core/core.ts";
@@ -11,27 +10,17 @@ import type { Presenter } from "../ffi/present/presenter.ts";
 import { recordFormatFor } from "../ffi/record/record.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { MessageOf } from "../wire/control.ts";
-import { limit } from "../wire/limits.ts";
 import type { CodecName } from "../wire/media.ts";
 import type { Mode } from "../wire/mode.ts";
-import { reasonError } from "../wire/reasons.ts";
-import { connectControl } from "./control/connect.ts";
+import { greetHost, type HostTarget, type ReachHooks, reachHost } from "./control/reach.ts";
 import type { Interval, Summary } from "./figures.ts";
 import { stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
 import { openPresenter } from "./present/open.ts";
 import { overlayLine } from "./present/overlay.ts";
 import { ClientSession } from "./session.ts";
-import { loadDeviceKey } from "./trust/device.ts";
-import { declinedError, judgeHost, readKnownHosts, rememberHost } from "./trust/known-hosts.ts";
 
-export interface ClientOptions {
-  readonly host: string;
-  readonly port: number;
-  /** The host's certificate must have this SHA-256. */
-  readonly fingerprint: string | undefined;
-  /** Fingerprint of this user's own host, if there is one: it needs no question. */
-  readonly ownFingerprint?: string | undefined;
+export interface ClientOptions extends HostTarget {
   readonly mode: Mode;
   /** Best first. */
   readonly codecs: readonly CodecName[];
@@ -49,12 +38,7 @@ export interface ClientOptions {
   readonly pictureSink?: Sink;
 }
 
-export interface ClientHooks {
-  readonly interrupted: AbortSignal;
-  /** Asks a person whether an unknown host is the right one; undefined = nobody can be asked. */
-  readonly confirmFingerprint:
-    | ((host: string, fingerprint: string) => Promise<boolean>)
-    | undefined;
+export interface ClientHooks extends ReachHooks {
   readonly info: (text: string) => void;
   readonly warn: (text: string) => void;
   readonly record: (record: { readonly type: string } & Record<string, unknown>) => void;
@@ -69,20 +53,22 @@ export interface ClientResult {
   readonly error: PfError | undefined;
 }
 
-/** Preparing a desktop and its encoder may take the host this long. */
-const welcomeMsMax = 30_000;
-
 /** Streams until the end. Never rejects: what went wrong is in the result. */
 export async function runClient(options: ClientOptions, hooks: ClientHooks): Promise<ClientResult> {
   let connection: ControlConnection | undefined;
   try {
     if (options.record !== undefined) recordFormatFor(options.record, options.codecs[0] ?? "h264");
-    connection = await reach(options, hooks);
+    connection = await reachHost(options, hooks);
     const opened = connection;
     const interrupt = () => void opened.close("interrupted");
     hooks.interrupted.addEventListener("abort", interrupt, { once: true });
     if (hooks.interrupted.aborted) interrupt();
-    const welcome = await greet(connection, options);
+    const welcome = await greetHost(connection, {
+      mode: options.mode,
+      codecs: options.codecs,
+      bitrateKbps: options.bitrateKbps,
+      purpose: null,
+    });
     hooks.info(
       `${welcome.hostName} streams ${welcome.source}: ${welcome.codec} by ${welcome.encoder} ` +
         `at ${welcome.bitrateKbps / 1000} Mbps.`,
@@ -95,56 +81,6 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
     await connection?.close("done");
     return { summary: undefined, error: toPfError(thrown) };
   }
-}
-
-async function reach(options: ClientOptions, hooks: ClientHooks): Promise<ControlConnection> {
-  const { host, port } = options;
-  return connectControl({
-    host,
-    port,
-    signal: hooks.interrupted,
-    verify: async (fingerprint) => {
-      const answer = judgeHost({
-        host,
-        port,
-        fingerprint,
-        pinned: options.fingerprint,
-        known: await readKnownHosts(),
-        own: options.ownFingerprint,
-        canAsk: hooks.confirmFingerprint !== undefined,
-      });
-      if (answer.kind === "refused") throw answer.error;
-      if (answer.kind === "ask" && !(await hooks.confirmFingerprint?.(host, fingerprint))) {
-        throw declinedError({ host, port });
-      }
-      if (answer.kind === "ask" || answer.remember) {
-        await rememberHost({ host, port, fingerprint, now: new Date() });
-      }
-    },
-  });
-}
-
-/** Hello, and the host's answer. Throws the host's refusal as an error of ours. */
-async function greet(
-  connection: ControlConnection,
-  options: ClientOptions,
-): Promise<MessageOf<"welcome">> {
-  const device = await loadDeviceKey();
-  connection.send({
-    type: "hello",
-    version: limit("protocol_version"),
-    name: hostname(),
-    device: device.prove(connection.exporter),
-    mode: options.mode,
-    codecs: [...options.codecs],
-    bitrateKbps: options.bitrateKbps,
-    fecPermille: null,
-    features: [],
-    purpose: null,
-  });
-  const answer = await connection.receive(["welcome", "refuse"], welcomeMsMax);
-  if (answer.type === "welcome") return answer;
-  throw reasonError(answer) ?? new Error(`a refusal for the reason ${answer.reason}`);
 }
 
 async function stream(

@@ -1,0 +1,92 @@
+/** From a host's name to its Welcome: the connection, the trust, the hello. */
+import { hostname } from "node:os";
+import type { Kbps } from "../../base/units.ts";
+import type { ControlConnection } from "../../transport/connection.ts";
+import type { MessageOf } from "../../wire/control.ts";
+import { limit } from "../../wire/limits.ts";
+import type { CodecName } from "../../wire/media.ts";
+import type { Mode } from "../../wire/mode.ts";
+import { reasonError } from "../../wire/reasons.ts";
+import { loadDeviceKey } from "../trust/device.ts";
+import { declinedError, judgeHost, readKnownHosts, rememberHost } from "../trust/known-hosts.ts";
+import { connectControl } from "./connect.ts";
+
+export interface HostTarget {
+  readonly host: string;
+  readonly port: number;
+  /** The host's certificate must have this SHA-256. */
+  readonly fingerprint: string | undefined;
+  /** Fingerprint of this user's own host, if there is one: it needs no question. */
+  readonly ownFingerprint?: string | undefined;
+}
+
+export interface ReachHooks {
+  readonly interrupted: AbortSignal;
+  /** Asks a person whether an unknown host is the right one; undefined = nobody can be asked. */
+  readonly confirmFingerprint:
+    | ((host: string, fingerprint: string) => Promise<boolean>)
+    | undefined;
+}
+
+/** Preparing a desktop and its encoder may take the host this long. */
+const welcomeMsMax = 30_000;
+
+/** Connects to a host that is trusted, or that a person trusts when asked. */
+export function reachHost(target: HostTarget, hooks: ReachHooks): Promise<ControlConnection> {
+  const { host, port } = target;
+  return connectControl({
+    host,
+    port,
+    signal: hooks.interrupted,
+    verify: async (fingerprint) => {
+      const answer = judgeHost({
+        host,
+        port,
+        fingerprint,
+        pinned: target.fingerprint,
+        known: await readKnownHosts(),
+        own: target.ownFingerprint,
+        canAsk: hooks.confirmFingerprint !== undefined,
+      });
+      if (answer.kind === "refused") throw answer.error;
+      if (answer.kind === "ask" && !(await hooks.confirmFingerprint?.(host, fingerprint))) {
+        throw declinedError({ host, port });
+      }
+      if (answer.kind === "ask" || answer.remember) {
+        await rememberHost({ host, port, fingerprint, now: new Date() });
+      }
+    },
+  });
+}
+
+export interface Wish {
+  readonly mode: Mode;
+  /** Best first. */
+  readonly codecs: readonly CodecName[];
+  readonly bitrateKbps: Kbps | null;
+  /** null = a stream. */
+  readonly purpose: "probe" | null;
+}
+
+/** Hello, and the host's answer. Throws the host's refusal as an error of ours. */
+export async function greetHost(
+  connection: ControlConnection,
+  wish: Wish,
+): Promise<MessageOf<"welcome">> {
+  const device = await loadDeviceKey();
+  connection.send({
+    type: "hello",
+    version: limit("protocol_version"),
+    name: hostname(),
+    device: device.prove(connection.exporter),
+    mode: wish.mode,
+    codecs: [...wish.codecs],
+    bitrateKbps: wish.bitrateKbps,
+    fecPermille: null,
+    features: [],
+    purpose: wish.purpose,
+  });
+  const answer = await connection.receive(["welcome", "refuse"], welcomeMsMax);
+  if (answer.type === "welcome") return answer;
+  throw reasonError(answer) ?? new Error(`a refusal for the reason ${answer.reason}`);
+}
