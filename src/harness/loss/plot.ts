@@ -25,16 +25,14 @@ const style = `
   .ground { fill: #ffffff; } .frame { fill: #f6f7f9; } .grid { stroke: #d9dde3; }
   text { fill: #3c4450; } .title { font-size: 17px; font-weight: 600; fill: #14181f; }
   .name { font-size: 13px; font-weight: 600; fill: #14181f; }
-  path.curve { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
-  .gf16 { stroke: #0a7d5c; --dot: #0a7d5c; } .gf8 { stroke: #c2410c; --dot: #c2410c; }
-  .none { stroke: #6d5bd0; --dot: #6d5bd0; }
-  path.gf8 { stroke-dasharray: 9 4; } path.none { stroke-dasharray: 2 4; }
-  path.marker { fill: var(--dot); stroke: none; }
+  path.curve { fill: none; stroke: currentColor; stroke-width: 2.5; stroke-linejoin: round; }
+  path.marker { fill: currentColor; }
+  path.curve.gf8 { stroke-dasharray: 9 4; } path.curve.none { stroke-dasharray: 2 4; }
+  .gf16 { color: #0a7d5c; } .gf8 { color: #c2410c; } .none { color: #6d5bd0; }
   @media (prefers-color-scheme: dark) {
     .ground { fill: #14171c; } .frame { fill: #1c2027; } .grid { stroke: #353c47; }
     text { fill: #b6bfcc; } .title, .name { fill: #eef1f5; }
-    .gf16 { stroke: #34d3a0; --dot: #34d3a0; } .gf8 { stroke: #fb8c4b; --dot: #fb8c4b; }
-    .none { stroke: #a99cf5; --dot: #a99cf5; }
+    .gf16 { color: #34d3a0; } .gf8 { color: #fb8c4b; } .none { color: #a99cf5; }
   }`;
 
 interface Panel {

@@ -56,7 +56,7 @@ export interface CellOptions {
  * PF_NATIVE_FAILED when a frame is delivered with other bytes than were sent.
  */
 export function* runCell(cell: Cell, { seed, shape }: CellOptions): Generator<number, Row> {
-  const random = new SeededRandom(seed + 2 ** 32 * nameHash(`${cell.model} ${cell.lossPct}`));
+  const random = new SeededRandom(seedOf(seed, `${cell.model} ${cell.lossPct}`));
   const link = linkModels[cell.model].open(cell.lossPct / 100, shape, random);
   const stream = new Stream(cell, shape, link);
   try {
@@ -161,4 +161,7 @@ function parityTableOf(scheme: LossScheme, parity: PerMille): Uint16Array {
   return scheme === "gf16" ? parityTable(parity) : new Uint16Array(limit("parity_table_count"));
 }
 
-const nameHash = (name: string) => Bun.hash.crc32(name);
+/** A seed of 52 bits: 32 that the caller chose, above them 20 of a name's. */
+function seedOf(seed: number, name: string): number {
+  return seed + 2 ** 32 * (Bun.hash.crc32(name) % 2 ** 20);
+}
