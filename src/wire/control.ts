@@ -87,6 +87,15 @@ const device = field(
   "map",
   z.object({ publicKey: bytes(32)("").schema, signature: bytes(64)("").schema }),
 );
+const worst = field(
+  "map",
+  z.object({
+    data: unsigned(0xffff),
+    parity: unsigned(0xffff),
+    lost: unsigned(0x1_ffff),
+    burst: unsigned(0x1_ffff),
+  }),
+);
 const pairing = field("optional or required", z.enum(["optional", "required"]));
 
 /**
@@ -177,14 +186,28 @@ export const messages = {
   }),
   lossReport: message("client", "session", "what the receiver saw since its last report", {
     intervalMs: u32("time that this report covers"),
-    frame: u32("index of the newest frame that was seen"),
     packetsReceived: count("media packets that came"),
     packetsLost: count("media packets that never came within the loss window"),
     packetsLate: count("media packets that came after their frame was settled"),
-    framesComplete: count("frames without a loss"),
-    framesRecovered: count("frames that parity saved"),
+    packetsDropped: count("of the lost ones those that the client's own machine dropped"),
+    framesComplete: count("frames that have all their data, from parity or without"),
+    framesRecovered: count("of them those that parity saved"),
     framesLost: count("frames that were given up"),
-    burstPacketsMax: u32("longest run of lost packets; 0 when not known"),
+    framesBeyond: count(
+      "of them those that lost more than the largest share of parity makes good; what follows is " +
+        "of the others",
+    ),
+    shardsSettled: count("shards of the frames of which nothing more is expected"),
+    shardsLost: count("of them those that never came"),
+    tailLost: count("of these those in the second half of their frame"),
+    lossRuns: count("runs of lost shards"),
+    burstPacketsMax: u32("longest run of lost shards"),
+    worst: nullable(
+      worst(
+        "the frame that came closest to the end of its parity: its data and parity shards, how " +
+          "many were lost, and the longest run of them",
+      ),
+    ),
   }),
   reconfigure: message("client", "session", "asks for another setting without reconnecting", {
     mode: nullable(mode("wanted picture; nil = unchanged")),
