@@ -7,7 +7,8 @@ export async function printThroughput(output: Output, interrupted: AbortSignal):
   if (!output.json) output.print("kernel                op      shape             lost    GB/s");
   for (const row of measureThroughput()) {
     rows++;
-    output.record({ type: "throughput", ...row });
+    const { kernel, op, k, m, bytes, lost, gbPerS } = row;
+    output.record({ type: "throughput", kernel, op, k, m, bytes, lost, gbPerS });
     const shape = row.m > 0 ? `${row.k}+${row.m} x ${row.bytes}` : `${row.k} x ${row.bytes}`;
     const lost = row.op === "decode" ? String(row.lost) : "";
     const figure = row.gbPerS.toFixed(2).padStart(7);
