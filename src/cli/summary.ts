@@ -12,7 +12,7 @@ export function liveLine(figures: Interval): string {
     `${figures.framesPerSecond.toFixed(0)} fps`,
     megabits(figures.kbps),
     `latency ${milliseconds(figures.latencyUs.p50)} (p99 ${milliseconds(figures.latencyUs.p99)})`,
-    `loss ${figures.packetLossPct ?? "–"}%`,
+    `loss ${figures.packetLossPct ?? "–"}% (parity ${figures.parityPct ?? "–"}%)`,
     `${figures.framesLost} frames lost, ${figures.framesRecovered} recovered`,
   ];
   return parts.join(" · ");

@@ -37,6 +37,8 @@ export interface SessionFacts {
   readonly resolvedKbps: number;
   readonly clock: ClockFigures | null;
   readonly sendDropped: number | null;
+  /** The host's share of parity as it told last. */
+  readonly parityPermille: number | null;
 }
 
 /** Stage times that only the host can measure. */
@@ -107,6 +109,7 @@ export function summary(
       lost: figure(receive, "packets_lost"),
       sendDropped: facts.sendDropped,
     },
+    parityPct: percent(facts.parityPermille),
     bitrateKbps: {
       requested: facts.requestedKbps,
       resolved: facts.resolvedKbps,
@@ -137,8 +140,14 @@ export function summary(
 
 export type Summary = ReturnType<typeof summary>;
 
+const percent = (permille: number | null) => (permille === null ? null : permille / 10);
+
 /** What one interval looked like, for the line of each second and the overlay. */
-export function interval(earlier: ClientSnapshot, later: ClientSnapshot) {
+export function interval(
+  earlier: ClientSnapshot,
+  later: ClientSnapshot,
+  parityPermille: number | null,
+) {
   const seconds = (later.atMs - earlier.atMs) / 1000;
   const grown = (part: "receive" | "decode", name: string) =>
     figure(later[part], name) - figure(earlier[part], name);
@@ -160,6 +169,7 @@ export function interval(earlier: ClientSnapshot, later: ClientSnapshot) {
     },
     packetLossPct:
       received + lost === 0 ? null : Math.round((lost / (received + lost)) * 10_000) / 100,
+    parityPct: percent(parityPermille),
     framesLost: grown("receive", "frames_lost") + grown("receive", "frames_skipped"),
     framesRecovered: grown("receive", "frames_recovered"),
   };

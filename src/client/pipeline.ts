@@ -18,6 +18,7 @@ import { type RecordFormat, RecordStage } from "../ffi/record/record.ts";
 import type { MessageOf } from "../wire/control.ts";
 import type { MediaKeys } from "../wire/exporter.ts";
 import type { ClientSnapshot } from "./figures.ts";
+import type { LossCounters } from "./loss.ts";
 
 /** Numbers by which the stages' events are known. */
 export const stageNumber = { port: 1, session: 2, receive: 3, decode: 4, present: 5, record: 6 };
@@ -148,6 +149,21 @@ export class ClientPipeline {
         present: present?.histogram("present_us") ?? null,
         captureToPresented: present?.histogram("capture_to_presented_us") ?? null,
       },
+    };
+  }
+
+  lossCounters(atMs: number): LossCounters {
+    const { counters } = this.receive;
+    return {
+      atMs,
+      packets: counters.get("packets"),
+      packetsLost: counters.get("packets_lost") - counters.get("packets_late"),
+      packetsLate: counters.get("shards_late"),
+      packetsDropped: this.port.counters.get("dropped_kernel"),
+      framesComplete: counters.get("frames_complete"),
+      framesRecovered: counters.get("frames_recovered"),
+      framesLost: counters.get("frames_lost"),
+      shardsSettled: counters.get("shards_settled"),
     };
   }
 

@@ -23,6 +23,7 @@ import {
   summary,
 } from "./figures.ts";
 import { InputForwarder } from "./input/input.ts";
+import { LossReporter } from "./loss.ts";
 import { ClientPipeline, stageNumber } from "./pipeline.ts";
 
 export interface ClientSessionOptions {
@@ -54,6 +55,8 @@ const firstPictureMsMax = 10_000;
 const intervalMs = 1000;
 /** Clocks drift: the offset is taken anew this often. */
 const clockIntervalMs = 10_000;
+/** Frames with a loss that one report is about: more than 100 ms have. */
+const lossesMax = 256;
 
 export class ClientSession {
   readonly pipeline: ClientPipeline;
@@ -61,8 +64,9 @@ export class ClientSession {
   readonly #input: InputForwarder;
   readonly #host = new HostStages();
   readonly #clock: ClockSync;
+  readonly #losses: LossReporter;
   #clockFigures: ClockFigures | null = null;
-  #sendDropped: number | null = null;
+  #hostStats: MessageOf<"hostStats"> | null = null;
   #failure: PfError | null = null;
   #firstPictureAt: number | null = null;
   /** Taken when the end was asked for: the goodbye is no part of the stream. */
@@ -89,6 +93,11 @@ export class ClientSession {
       nowNs,
       isSameMachine: isLoopback(connection.peer.address),
     });
+    this.#losses = new LossReporter({
+      counters: () => this.pipeline.lossCounters(performance.now()),
+      takeLosses: () => this.pipeline.receive.takeLosses(lossesMax),
+      send: (report) => connection.send(report),
+    });
   }
 
   /** Streams until the duration is over, the window is closed, `end` is called or the host leaves. */
@@ -100,12 +109,13 @@ export class ClientSession {
     const listening = events.listen((event) => this.#onEvent(event));
     this.pipeline.start();
     connection.send({ type: "start" });
+    this.#losses.start();
     void this.#compareClocks();
     let earlier = this.pipeline.snapshot(startedAt);
     this.#timer = setTimeout(() => this.#fail(this.#noPicture()), firstPictureMsMax);
     const reporter = setInterval(() => {
       const later = this.pipeline.snapshot(performance.now());
-      onInterval(interval(earlier, later));
+      onInterval(interval(earlier, later, this.#hostStats?.parityPermille ?? null));
       earlier = later;
     }, intervalMs);
     const synchroniser = setInterval(() => void this.#compareClocks(), clockIntervalMs);
@@ -113,6 +123,7 @@ export class ClientSession {
     clearTimeout(this.#timer);
     clearInterval(reporter);
     clearInterval(synchroniser);
+    this.#losses.stop();
     this.#last ??= this.pipeline.snapshot(performance.now());
     this.pipeline.close();
     await events.close();
@@ -143,7 +154,8 @@ export class ClientSession {
       requestedKbps,
       resolvedKbps: welcome.bitrateKbps,
       clock: this.#clockFigures,
-      sendDropped: this.#sendDropped,
+      sendDropped: this.#hostStats?.packetsDropped ?? null,
+      parityPermille: this.#hostStats?.parityPermille ?? null,
     };
     return summary(facts, last, this.#host, startedAt);
   }
@@ -183,7 +195,7 @@ export class ClientSession {
 
   #onMessage(message: Message): void {
     if (message.type === "clockEcho") this.#clock.take(message);
-    else if (message.type === "hostStats") this.#sendDropped = message.packetsDropped;
+    else if (message.type === "hostStats") this.#hostStats = message;
   }
 
   #onEvent(event: NativeEvent): void {
