@@ -39,6 +39,27 @@ export function parseProbeRate(text: string): Kbps {
   return rate;
 }
 
+/** A rate to test at: what no host sends becomes the most that one may. */
+export function parseTestRate(text: string): Kbps {
+  const rate = parseBitrate(text);
+  const low = limit("probe_kbps_min");
+  if (rate < low) throw usage(`${text} is too low for a speed test.`, `Write at least ${low}k.`);
+  return kbps(Math.min(rate, 0xffff_ffff));
+}
+
+/** How long a burst of a speed test is. */
+export function parseBurstDuration(text: string): Millis {
+  const duration = parseDuration(text);
+  const [low, high] = [limit("probe_duration_ms_min"), limit("probe_duration_ms_max")];
+  if (duration < low || duration > high) {
+    throw usage(
+      `${text} is not within the length of a burst.`,
+      `Write ${low}ms to ${high / 1000}s.`,
+    );
+  }
+  return millis(Math.round(duration));
+}
+
 /** A UDP or TCP port, 0 (any free one) to 65535. */
 export function parsePort(text: string): number {
   const port = Number(text);

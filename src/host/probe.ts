@@ -218,10 +218,7 @@ type Totals = Readonly<
   >
 >;
 
-/** A shorter burst is a frame or two, which tell nothing. */
-const durationMsMin = 50;
-
 const clampRate = (wish: number, most: Kbps): Kbps =>
   kbps(Math.min(most, Math.max(limit("probe_kbps_min"), wish)));
 const clampDuration = (wish: number): Millis =>
-  millis(Math.min(limit("probe_duration_ms_max"), Math.max(durationMsMin, wish)));
+  millis(Math.min(limit("probe_duration_ms_max"), Math.max(limit("probe_duration_ms_min"), wish)));

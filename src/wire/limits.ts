@@ -49,6 +49,7 @@ export const limits = {
     "3 Gbps: the clamp of a speed test unless --max-probe is given",
   ],
   probe_kbps_max: [20_000_000, "20 Gbps: a frame of it fits frame_bytes_max"],
+  probe_duration_ms_min: [100, "a shorter burst is a few frames, which tell nothing"],
   probe_duration_ms_max: [5000, "longest burst of a speed test"],
   probe_duration_ms_default: [2000, "long enough for a path's queues to fill"],
   probe_frames_per_second: [120, "frames of filler, as a fast stream has them"],

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 797960318u
+#define PF_ABI_HASH 2181536773u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -43,6 +43,7 @@
 #define PF_PROBE_KBPS_MIN 500 /* the least that is asked of a path */
 #define PF_PROBE_KBPS_DEFAULT_MAX 3000000 /* 3 Gbps: the clamp of a speed test unless --max-probe is given */
 #define PF_PROBE_KBPS_MAX 20000000 /* 20 Gbps: a frame of it fits frame_bytes_max */
+#define PF_PROBE_DURATION_MS_MIN 100 /* a shorter burst is a few frames, which tell nothing */
 #define PF_PROBE_DURATION_MS_MAX 5000 /* longest burst of a speed test */
 #define PF_PROBE_DURATION_MS_DEFAULT 2000 /* long enough for a path's queues to fill */
 #define PF_PROBE_FRAMES_PER_SECOND 120 /* frames of filler, as a fast stream has them */
