@@ -9,14 +9,15 @@ export async function printThroughput(output: Output, interrupted: AbortSignal):
     rows++;
     const { kernel, op, k, m, bytes, lost, gbPerS } = row;
     output.record({ type: "throughput", kernel, op, k, m, bytes, lost, gbPerS });
-    const shape = row.m > 0 ? `${row.k}+${row.m} x ${row.bytes}` : `${row.k} x ${row.bytes}`;
-    const lost = row.op === "decode" ? String(row.lost) : "";
-    const figure = row.gbPerS.toFixed(2).padStart(7);
-    if (!output.json) {
-      output.print(
-        `${row.kernel.padEnd(20)}  ${row.op.padEnd(6)}  ${shape.padEnd(16)}  ${lost.padStart(4)} ${figure}`,
-      );
-    }
+    const shape = m > 0 ? `${k}+${m} x ${bytes}` : `${k} x ${bytes}`;
+    const words = [
+      kernel.padEnd(20),
+      op.padEnd(6),
+      shape.padEnd(16),
+      (op === "decode" ? String(lost) : "").padStart(4),
+      gbPerS.toFixed(2).padStart(6),
+    ];
+    if (!output.json) output.print(words.join("  "));
     await Bun.sleep(0);
     if (interrupted.aborted) return;
   }

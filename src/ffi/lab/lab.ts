@@ -58,7 +58,7 @@ export interface Delivery {
   bytes: Uint16Array;
 }
 
-/** One sender and one receiver. The constructor throws PF_NATIVE_FAILED for a size out of bounds. */
+/** A sender and a receiver. The constructor throws PF_NATIVE_FAILED for a size out of bounds. */
 export class LossLab {
   readonly counters: Counters<typeof counterTables.lab>;
   #handle: Address;

@@ -11,7 +11,7 @@ typedef struct pf__slot {
 } pf__slot;
 
 typedef struct pf__scheme {
-  /* Bytes that a slot needs at most, and what the scheme holds; NULL with pf_fail's words. */
+  /* Sets the lab's `state` and `slot_bytes`. What it made before it failed is left to `close`. */
   pf_result (*open)(pf_lab *lab);
   void (*close)(pf_lab *lab);
   /* Makes the packets of the lab's next frame; returns their number. */

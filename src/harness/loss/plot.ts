@@ -80,7 +80,8 @@ function drawAxes(ticks: readonly number[], x: (value: number) => number, axis: 
   const bottom = panel.top + plotHeight;
   const middle = panel.left + plotWidth / 2;
   const lines = [
-    `<rect class="frame" x="${panel.left}" y="${panel.top}" width="${plotWidth}" height="${plotHeight}"/>`,
+    `<rect class="frame" x="${panel.left}" y="${panel.top}" ` +
+      `width="${plotWidth}" height="${plotHeight}"/>`,
   ];
   for (const value of [0, 25, 50, 75, 100]) {
     lines.push(
@@ -102,6 +103,11 @@ function drawAxes(ticks: readonly number[], x: (value: number) => number, axis: 
   return lines;
 }
 
+function drawMarker(scheme: LossScheme, at: string): string {
+  const shape = curves[scheme].marker;
+  return `<path class="marker ${scheme}" transform="translate(${at})" d="${shape}"/>`;
+}
+
 function drawPanel({ title, axis, rows }: Panel, at: { x: number; y: number }): string {
   const ticks = ticksTo(Math.max(...rows.map(({ lossPct }) => lossPct)));
   const most = ticks.at(-1) as number;
@@ -120,11 +126,7 @@ function drawPanel({ title, axis, rows }: Panel, at: { x: number; y: number }): 
       .map((row) => `${number(x(row.lossPct))},${number(y(row))}`);
     if (points.length === 0) continue;
     lines.push(`<path class="curve ${scheme}" d="M${points.join("L")}"/>`);
-    for (const point of points) {
-      lines.push(
-        `<path class="marker ${scheme}" transform="translate(${point})" d="${curves[scheme].marker}"/>`,
-      );
-    }
+    for (const point of points) lines.push(drawMarker(scheme, point));
   }
   lines.push("</g>");
   return lines.join("\n");
@@ -132,12 +134,11 @@ function drawPanel({ title, axis, rows }: Panel, at: { x: number; y: number }): 
 
 function drawLegend(schemes: readonly LossScheme[]): string {
   const items = schemes.map((scheme, i) => {
-    const { name, marker } = curves[scheme];
     return [
       `<g transform="translate(${20 + i * 262},${58})">`,
       `<path class="curve ${scheme}" d="M0,0h34"/>`,
-      `<path class="marker ${scheme}" transform="translate(17,0)" d="${marker}"/>`,
-      `<text x="42" y="4">${name}</text></g>`,
+      drawMarker(scheme, "17,0"),
+      `<text x="42" y="4">${curves[scheme].name}</text></g>`,
     ].join("");
   });
   return items.join("\n");
