@@ -49,15 +49,13 @@ export function parseTestRate(text: string): Kbps {
 
 /** How long a burst of a speed test is. */
 export function parseBurstDuration(text: string): Millis {
-  const duration = parseDuration(text);
   const [low, high] = [limit("probe_duration_ms_min"), limit("probe_duration_ms_max")];
-  if (duration < low || duration > high) {
-    throw usage(
-      `${text} is not within the length of a burst.`,
-      `Write ${low}ms to ${high / 1000}s.`,
-    );
+  const match = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text.trim());
+  const value = Math.round(Number(match?.[1]) * (match?.[2] === "ms" ? 1 : 1000));
+  if (match === null || value < low || value > high) {
+    throw usage(`"${text}" is not a length for a burst.`, `Write ${low}ms to ${high / 1000}s.`);
   }
-  return millis(Math.round(duration));
+  return millis(value);
 }
 
 /** A UDP or TCP port, 0 (any free one) to 65535. */

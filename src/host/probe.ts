@@ -145,6 +145,8 @@ export class HostProbe {
       await Bun.sleep(drainPollMs);
     }
     if (this.#stages === undefined) return;
+    const { send, filler } = this.#stages;
+    const begunNs = filler.counters.get("begin_ns");
     const now = this.#totals(this.#stages);
     const grown = (name: keyof Totals) => now[name] - burst.before[name];
     this.#burst = undefined;
@@ -152,7 +154,8 @@ export class HostProbe {
       type: "probeResult",
       id: burst.id,
       ended,
-      durationMs: Math.round(this.#stages.filler.counters.get("burst_ns") / 1e6),
+      durationMs: Math.round(filler.counters.get("burst_ns") / 1e6),
+      sendUs: Math.round(Math.max(0, send.counters.get("last_ns") - begunNs) / 1000),
       framesOffered: grown("framesOffered"),
       framesSent: grown("framesSent"),
       bytesSent: grown("bytesSent"),

@@ -240,6 +240,7 @@ export const messages = {
     id: u32("of the request"),
     ended: field("word", word)("done, stopped, or no-path: no media packet of the client came"),
     durationMs: u32("how long it was"),
+    sendUs: count("microseconds until its last packet had left; longer if the host was too slow"),
     framesOffered: count("frames of filler that the rate asks for in this time"),
     framesSent: count("of them sent; the others the host had no time for"),
     bytesSent: count("of these frames"),

@@ -46,6 +46,7 @@ export const counterTables = {
   ),
   send: counters(
     "send",
+    // last_ns: when the last frame had left
     [
       "frames",
       "frame_bytes",
@@ -59,12 +60,13 @@ export const counterTables = {
       "tips",
       "queued",
       "no_path",
+      "last_ns",
       "urgent",
     ],
     ["seal_us", "pace_us"],
   ),
   // offered: frames that the rates asked for; skipped: of them, those that there was no time for.
-  // Gauges: running; burst_ns: how long the last burst was
+  // Gauges: running; of the last burst begin_ns, and burst_ns: how long it was
   filler: counters("filler", [
     "bursts",
     "offered",
@@ -72,6 +74,7 @@ export const counterTables = {
     "frame_bytes",
     "skipped",
     "running",
+    "begin_ns",
     "burst_ns",
   ]),
   // first_ns and all behind it are gauges of one burst

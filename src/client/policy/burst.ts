@@ -31,6 +31,8 @@ export interface Burst {
   readonly targetKbps: number;
   /** The most that the host sends. */
   readonly ceilingKbps: number;
+  /** At which the host really sent; null when it sent nothing. */
+  readonly sentKbps: number | null;
   /** Goodput: bytes of whole frames. */
   readonly throughputKbps: number | null;
   readonly durationMs: number;
@@ -69,6 +71,7 @@ export function burstOf(started: Started, result: Result, counts: BurstCounts): 
   return {
     targetKbps: started.rateKbps,
     ceilingKbps: started.rateKbpsMax,
+    sentKbps: sentRate(result),
     throughputKbps: throughput(result, counts),
     durationMs: result.durationMs,
     lossPct: percent(lost, result.packetsSent),
@@ -96,6 +99,15 @@ export function burstOf(started: Started, result: Result, counts: BurstCounts): 
   };
 }
 
+/** A host that is too slow needs longer than the burst was to be. */
+function sentRate({ framesSent, framesOffered, bytesSent, sendUs }: Result): number | null {
+  if (framesSent === 0) return null;
+  const wholeMs = framesOffered * frameMs;
+  return Math.round((bytesSent * 8) / Math.max(wholeMs, sendUs / 1000));
+}
+
+const frameMs = 1000 / limit("probe_frames_per_second");
+
 /**
  * Kilobits a second from the completion of the first frame to that of the last, in which all but
  * the first came; never over less time than the burst had, or frames lost at its ends would not
@@ -104,10 +116,9 @@ export function burstOf(started: Started, result: Result, counts: BurstCounts): 
 function throughput(result: Result, counts: BurstCounts): number | null {
   if (result.framesOffered < 2) return null;
   if (counts.frames < 2) return counts.frames === 0 ? 0 : null;
-  const intervalMs = 1000 / limit("probe_frames_per_second");
   const spanMs = Math.max(
     (counts.lastNs - counts.firstNs) / 1e6,
-    (result.framesOffered - 1) * intervalMs,
+    (result.framesOffered - 1) * frameMs,
   );
   return Math.round(((counts.frameBytes - counts.firstBytes) * 8) / spanMs);
 }
@@ -122,8 +133,6 @@ export type Verdict = "held" | "host" | "network" | "client";
 
 /** A frame at each end of a short burst may fall out of its time. */
 const heldShareMin = 0.95;
-/** The host may skip this share of the frames, or its kernel drop it of the packets. */
-const hostShareMax = 0.05;
 /** Loss that no path is free of, in percent. */
 const lossPctMax = 0.5;
 
@@ -132,10 +141,9 @@ const lossPctMax = 0.5;
  * the rate. null: loss does not matter as long as the frames come through.
  */
 export function judgeBurst(burst: Burst, lossPctBase: number | null): Verdict {
-  const { frames, drops, packets, targetKbps } = burst;
-  const skipped = frames.offered - frames.sent;
-  if (skipped > frames.offered * hostShareMax) return "host";
-  if (drops.sender > (packets.sent + drops.sender) * hostShareMax) return "host";
+  const { drops, packets, targetKbps } = burst;
+  if ((burst.sentKbps ?? 0) < targetKbps * heldShareMin) return "host";
+  if (packets.sent < (packets.sent + drops.sender) * heldShareMin) return "host";
   const carries = (burst.throughputKbps ?? 0) >= targetKbps * heldShareMin;
   // Twice, since of a few hundred packets now more are lost and now fewer.
   const lossMost = lossPctBase === null ? 100 : 2 * lossPctBase + lossPctMax;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2181536773u
+#define PF_ABI_HASH 3849267916u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -716,6 +716,7 @@ typedef struct pf_send_counters {
   uint64_t tips;
   uint64_t queued;
   uint64_t no_path;
+  uint64_t last_ns;
   uint64_t urgent;
   pf_histogram seal_us;
   pf_histogram pace_us;
@@ -728,6 +729,7 @@ typedef struct pf_filler_counters {
   uint64_t frame_bytes;
   uint64_t skipped;
   uint64_t running;
+  uint64_t begin_ns;
   uint64_t burst_ns;
 } pf_filler_counters;
 

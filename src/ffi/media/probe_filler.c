@@ -145,6 +145,7 @@ static int run_burst(pf_filler *filler, const burst *now) {
   uint64_t frames = (uint64_t)now->duration_ms * rate / 1000;
   uint64_t begin_ns = pf_now_ns(), late_ns = FILLER_LATE_FRAMES * SECOND_NS / rate;
   if (frames == 0) frames = 1;
+  pf_gauge(filler->counters.begin_ns, begin_ns);
   for (uint64_t i = 0; i < frames; i++) {
     uint64_t due_ns = begin_ns + i * SECOND_NS / rate;
     if (!wait_in(filler, now, due_ns)) {

@@ -103,6 +103,7 @@ static void send_frame(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps) {
   uint64_t last_ns = pf_now_ns();
   pf_count(send->counters.frames, 1);
   pf_count(send->counters.frame_bytes, frame->bytes);
+  pf_gauge(send->counters.last_ns, last_ns);
   pf_count(send->counters.parity_packets, block->parity_count);
   pf_histogram_span(&send->counters.seal_us, frame->queued_ns, frame->first_ns);
   pf_histogram_span(&send->counters.pace_us, frame->first_ns, last_ns);
