@@ -11,6 +11,8 @@ export interface ProgramOptions {
   /** PUNKTFUNK_HOME of the process. */
   readonly home: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Words in front of the command, to run it elsewhere. */
+  readonly prefix?: readonly string[];
 }
 
 export type JsonLine = { readonly type: string } & Record<string, unknown>;
@@ -26,7 +28,7 @@ export class Program {
   #waiting: (() => void)[] = [];
 
   constructor(args: readonly string[], options: ProgramOptions) {
-    this.process = Bun.spawn([...programCommand, ...args], {
+    this.process = Bun.spawn([...(options.prefix ?? []), ...programCommand, ...args], {
       env: { ...process.env, PUNKTFUNK_HOME: options.home, ...options.env },
       stdin: "ignore",
       stdout: "pipe",
@@ -69,9 +71,14 @@ export class Program {
 }
 
 /** A host process on free ports and its ready line. Throws with its words when it does not start. */
-export async function startHostProgram(home: string, args: readonly string[] = []) {
+export async function startHostProgram(
+  home: string,
+  args: readonly string[] = [],
+  options: Pick<ProgramOptions, "prefix"> = {},
+) {
   const program = new Program(["serve", "--port", "0", "--name", "harness", "--json", ...args], {
     home: join(home, "host"),
+    ...options,
   });
   const ready = await program.line("ready");
   if (ready === undefined) throw new Error(`serve did not start: ${await program.words}`);

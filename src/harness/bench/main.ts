@@ -18,6 +18,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   fec: async () => (await import("./kernels.ts")).benchFec,
   media: async () => (await import("./kernels.ts")).benchMedia,
   hostile: async () => (await import("./hostile.ts")).benchHostile,
+  speed: async () => (await import("./speed.ts")).benchSpeed,
 };
 
 const { positionals, values } = parseArgs({
