@@ -44,16 +44,15 @@ export function lossReport(
   losses: readonly FrameLoss[],
 ): LossReport {
   const grown = (name: keyof LossCounters) => Math.max(0, later[name] - earlier[name]);
-  const frames = losses.filter((frame) => frame.lost > 0 && !isBeyond(frame));
+  const within = losses.filter((frame) => frame.lost > 0 && !isBeyond(frame));
   const beyond = losses.filter(isBeyond);
   const sum = (list: readonly FrameLoss[], of: (frame: FrameLoss) => number) =>
     list.reduce((total, frame) => total + of(frame), 0);
   const used = ({ lost, parityCount }: FrameLoss) => lost / parityCount;
-  const worst = frames.reduce<FrameLoss | undefined>(
+  const worst = within.reduce<FrameLoss | undefined>(
     (most, frame) => (most === undefined || used(frame) > used(most) ? frame : most),
     undefined,
   );
-  const shardsBeyond = sum(beyond, (frame) => frame.dataCount + frame.parityCount);
   return {
     type: "lossReport",
     intervalMs: Math.round(grown("atMs")),
@@ -64,12 +63,14 @@ export function lossReport(
     framesComplete: grown("framesComplete"),
     framesRecovered: grown("framesRecovered"),
     framesLost: grown("framesLost"),
+    shardsSettled: grown("shardsSettled"),
+    shardsLost: sum(losses, (frame) => frame.lost),
+    lossRuns: sum(losses, (frame) => frame.runs),
+    tailLost: sum(losses, (frame) => frame.tailLost),
     framesBeyond: beyond.length,
-    shardsSettled: Math.max(0, grown("shardsSettled") - shardsBeyond),
-    shardsLost: sum(frames, (frame) => frame.lost),
-    tailLost: sum(frames, (frame) => frame.tailLost),
-    lossRuns: sum(frames, (frame) => frame.runs),
-    burstPacketsMax: frames.reduce((most, frame) => Math.max(most, frame.longestRun), 0),
+    beyondSettled: sum(beyond, (frame) => frame.dataCount + frame.parityCount),
+    beyondLost: sum(beyond, (frame) => frame.lost),
+    burstPacketsMax: losses.reduce((most, frame) => Math.max(most, frame.longestRun), 0),
     worst:
       worst === undefined
         ? null

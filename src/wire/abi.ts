@@ -175,7 +175,7 @@ export const frameLoss = layout("frame_loss", "a settled frame that lost shards 
   ["late", "u16", "shards that came after it was complete or given up"],
   ["runs", "u16", "runs of shards that never came"],
   ["longest_run", "u16", "shards of the longest"],
-  ["tail_lost", "u16", "of the lost ones those in the second half of the frame"],
+  ["tail_lost", "u16", "lost if they are its last shards, 0 if its first, half by chance"],
   ["reserved", "u16", "0"],
 ]);
 

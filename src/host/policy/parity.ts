@@ -10,14 +10,14 @@
  *
  * Blocks longer than the table have enough shards for the share alone.
  */
-import type { PerMille } from "../../base/units.ts";
+import { type PerMille, perMille } from "../../base/units.ts";
 import { limit } from "../../wire/limits.ts";
 
 /** 1 frame in 10,000: a lost frame also takes the few with it that wait for the keyframe. */
 export const frameLossTarget = 1e-4;
 
 /** Random loss that a share is meant for, as a fraction of it. */
-const lossOfShare = 1 / 4;
+export const lossOfShare = 1 / 4;
 
 /** P(X > limit) for X ~ Binomial(count, probability). */
 export function binomialTail(count: number, probability: number, limitCount: number): number {
@@ -37,6 +37,19 @@ export function parityCount(dataCount: number, share: PerMille): number {
   let count = Math.max(limit("parity_count_min"), Math.ceil((dataCount * share) / 1000));
   while (count < most && binomialTail(dataCount + count, loss, count) > frameLossTarget) count++;
   return count;
+}
+
+/**
+ * The least share (in thousandths, steps of 5, at most the protocol's largest) at which a block of
+ * `dataCount` data shards gets `count` parity shards.
+ */
+export function shareForCount(dataCount: number, count: number): PerMille {
+  const [low, high] = [limit("parity_permille_min"), limit("parity_permille_max")];
+  const byShare = Math.min(high, Math.max(low, Math.ceil((1000 * count) / dataCount)));
+  if (dataCount >= limit("parity_table_count")) return perMille(byShare);
+  let share = low;
+  while (share < byShare && parityCount(dataCount, perMille(share)) < count) share += 5;
+  return perMille(Math.min(share, byShare));
 }
 
 /** Parity by data shard count, 0…256 (entry 0 is unused). */
