@@ -19,7 +19,11 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   media: async () => (await import("./kernels.ts")).benchMedia,
   hostile: async () => (await import("./hostile.ts")).benchHostile,
   speed: async () => (await import("./speed.ts")).benchSpeed,
+  soak: async () => (await import("./soak.ts")).benchSoak,
 };
+
+/** Sections that take long: only when they are named. */
+const onRequest: ReadonlySet<string> = new Set(["soak"]);
 
 const { positionals, values } = parseArgs({
   options: { json: { type: "boolean", default: false } },
@@ -30,7 +34,8 @@ if (unknown.length > 0) {
   console.error(`There is no section ${unknown.join(", ")}: ${Object.keys(sections).join(", ")}.`);
   process.exit(2);
 }
-const chosen = positionals.length > 0 ? positionals : Object.keys(sections);
+const usual = Object.keys(sections).filter((name) => !onRequest.has(name));
+const chosen = positionals.length > 0 ? positionals : usual;
 const machine: Machine = await lookAtMachine();
 if (values.json) console.log(JSON.stringify({ type: "machine", ...machine }));
 const report: { section: string; rows: Row[] }[] = [];
