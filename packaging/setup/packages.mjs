@@ -144,9 +144,13 @@ async function unprovided(groups) {
   return groups.filter((_, index) => !provided[index]);
 }
 
-/** @param {string} program */
+/**
+ * Whether a program is there; those of the administrator (nft) are not on everyone's PATH.
+ * @param {string} program
+ */
 function onPath(program) {
-  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  return folders.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
       return true;
