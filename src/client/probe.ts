@@ -90,6 +90,7 @@ export class ClientProbe {
     request: BurstRequest,
     onProgress: (progress: BurstProgress) => void = () => {},
   ): Promise<Burst> {
+    this.#throwIfClosed();
     const id = ++this.#id;
     const { connection } = this.#options;
     const answers = {
@@ -111,6 +112,7 @@ export class ClientProbe {
     const result = await answers.result.within(late, silent).finally(() => clearInterval(watch));
     if (result.ended === "no-path") throw noPath(this.#options.welcome.mediaPort);
     await this.#drain(before.packets + result.packetsSent);
+    this.#throwIfClosed();
     return burstOf(started, result, since(before, this.#counts()));
   }
 
@@ -158,14 +160,17 @@ export class ClientProbe {
   async #drain(packets: number): Promise<void> {
     const beganAt = performance.now();
     let [seen, seenAt] = [-1, beganAt];
-    for (;;) {
+    while (!this.#closed) {
       const [now, count] = [performance.now(), this.#receive.counters.get("packets")];
       if (count >= packets || now - beganAt > drainMsMax) return;
       if (count !== seen) [seen, seenAt] = [count, now];
       else if (now - seenAt > quietMs) return;
       await Bun.sleep(drainPollMs);
-      if (this.#closed) return;
     }
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed) throw new PfError("PF_PEER_LOST", "The session ended during the speed test.");
   }
 
   #counts(): BurstCounts {

@@ -2,7 +2,7 @@
  * A client's session from Welcome to the end: starts the pipeline, answers its events, compares the
  * clocks, and measures. Everything that it opened is closed in `run`, whichever way it ends.
  */
-import { PfError } from "../base/errors.ts";
+import { assert, PfError } from "../base/errors.ts";
 import type { Millis } from "../base/units.ts";
 import { type EventQueue, type NativeEvent, nowNs } from "../ffi/core/core.ts";
 import type { Sink } from "../ffi/library.ts";
@@ -25,6 +25,13 @@ import {
 import { InputForwarder } from "./input/input.ts";
 import { LossReporter } from "./loss.ts";
 import { ClientPipeline, stageNumber } from "./pipeline.ts";
+import { ClientProbe } from "./probe.ts";
+import {
+  type Outcome,
+  type SpeedTestRequest,
+  type SpeedTestWatch,
+  testSpeed,
+} from "./speed-test.ts";
 
 export interface ClientSessionOptions {
   readonly connection: ControlConnection;
@@ -67,6 +74,7 @@ export class ClientSession {
   readonly #losses: LossReporter;
   #clockFigures: ClockFigures | null = null;
   #hostStats: MessageOf<"hostStats"> | null = null;
+  #probe: ClientProbe | undefined;
   #failure: PfError | null = null;
   #firstPictureAt: number | null = null;
   /** Taken when the end was asked for: the goodbye is no part of the stream. */
@@ -125,6 +133,7 @@ export class ClientSession {
     clearInterval(synchroniser);
     this.#losses.stop();
     this.#last ??= this.pipeline.snapshot(performance.now());
+    this.#probe?.close();
     this.pipeline.close();
     await events.close();
     await listening;
@@ -139,6 +148,24 @@ export class ClientSession {
     this.#last ??= this.pipeline.snapshot(performance.now());
     this.#input.releaseAll();
     await this.#options.connection.close(reason);
+  }
+
+  /**
+   * Finds out what the path carries: the picture stands still meanwhile, and goes on afterwards.
+   * One at a time. Throws when the host does not know how, or the session ends.
+   */
+  async testSpeed(request: SpeedTestRequest, watch: SpeedTestWatch): Promise<Outcome> {
+    assert(this.#probe === undefined, "one speed test at a time");
+    const { connection, welcome } = this.#options;
+    const { port, session } = this.pipeline;
+    const probe = new ClientProbe({ connection, welcome, port, session });
+    this.#probe = probe;
+    try {
+      return await testSpeed(probe, request, watch);
+    } finally {
+      probe.close();
+      this.#probe = undefined;
+    }
   }
 
   #fail(error: PfError): void {
@@ -196,6 +223,7 @@ export class ClientSession {
   #onMessage(message: Message): void {
     if (message.type === "clockEcho") this.#clock.take(message);
     else if (message.type === "hostStats") this.#hostStats = message;
+    else this.#probe?.take(message);
   }
 
   #onEvent(event: NativeEvent): void {

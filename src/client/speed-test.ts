@@ -129,6 +129,7 @@ export async function runSpeedTest(
       mode: parseMode("640x360@30"),
       codecs: ["h264", "hevc", "av1"],
       bitrateKbps: null,
+      fecPermille: null,
       purpose: "probe",
     });
     hooks.info(`${welcome.hostName} is there: testing the path to it.`);

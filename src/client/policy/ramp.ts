@@ -109,8 +109,9 @@ function take(state: RampState, burst: Burst): RampState {
 
 function rise(state: RampState, burst: Burst, options: RampOptions): RampState {
   const held = burst.targetKbps;
-  if (held >= burst.ceilingKbps) return confirm({ ...state, limitedBy: "clamp" }, held, options);
-  return { ...state, step: rampStep(Math.min(burst.ceilingKbps, held * 2), stepMs) };
+  const step = rampStep(Math.min(burst.ceilingKbps, held * 2), stepMs);
+  if (step.rate <= held) return confirm({ ...state, limitedBy: "clamp" }, held, options);
+  return { ...state, step };
 }
 
 function lower(state: RampState): RampState {
