@@ -108,7 +108,7 @@ export class ClientProbe {
     });
     const started = await answers.started.within(startedMsMax, tooOld);
     const watch = this.#watch(started, before, onProgress);
-    const late = started.durationMs + resultMsMore;
+    const late = Math.min(started.durationMs, request.duration) + resultMsMore;
     const result = await answers.result.within(late, silent).finally(() => clearInterval(watch));
     if (result.ended === "no-path") throw noPath(this.#options.welcome.mediaPort);
     await this.#drain(before.packets + result.packetsSent);

@@ -9,6 +9,8 @@ interface Path {
   readonly carriesKbps: number;
   readonly hostKbps?: number;
   readonly ceilingKbps?: number;
+  /** What the host takes of any request, although its ceiling is higher. */
+  readonly sendsKbps?: number;
   /** Loss at whatever rate, 0…1; parity saves the frames. */
   readonly loss?: number;
   /** The carried rate varies by this share from burst to burst. */
@@ -17,7 +19,7 @@ interface Path {
 
 /** What a burst over such a path would say. */
 function burstOver(path: Path, wishKbps: number, random: SeededRandom): Burst {
-  const targetKbps = Math.min(wishKbps, path.ceilingKbps ?? 3_000_000);
+  const targetKbps = Math.min(wishKbps, path.ceilingKbps ?? 3_000_000, path.sendsKbps ?? 1e9);
   const sentKbps = Math.min(targetKbps, path.hostKbps ?? 1e9);
   const wobble = 1 + (path.wobble ?? 0) * (2 * random.unit() - 1);
   const carried = path.carriesKbps * wobble;
@@ -97,6 +99,10 @@ test("a path that carries nothing ends at the least rate", () => {
   expect(state.heldKbps).toBeUndefined();
 });
 
+test("a host that does not send what it is asked for is not asked for ever", () => {
+  expect(climb({ carriesKbps: 1e9, sendsKbps: 30_000 }).asked.length).toBeLessThan(20);
+});
+
 test("on whatever path the filler is sent for no longer than it may", () => {
   const random = new SeededRandom(7);
   expect(rampMsMax).toBeLessThanOrEqual(6000);
@@ -104,7 +110,7 @@ test("on whatever path the filler is sent for no longer than it may", () => {
     const path: Path = {
       carriesKbps: 500 * 2 ** (random.unit() * 14),
       hostKbps: 500 * 2 ** (random.unit() * 16),
-      ceilingKbps: 500 * 2 ** (random.unit() * 15.2),
+      ceilingKbps: Math.round(500 * 2 ** (random.unit() * 15.2)),
       loss: random.chance(0.5) ? random.unit() * 0.3 : 0,
       wobble: random.unit() * 0.5,
     };

@@ -8,7 +8,7 @@
  *   confirm   a longer burst at the rate that was found, from which the figures are taken; a rate
  *             that does not hold for so long is lowered by a tenth, twice
  *
- * The whole takes at most 9 + 4 short bursts and 3 longer ones, see `rampMsMax`.
+ * The whole takes at most 11 + 4 short bursts and 3 longer ones, see `rampMsMax`.
  */
 import { type Kbps, kbps, type Millis, millis } from "../../base/units.ts";
 import { limit } from "../../wire/limits.ts";
@@ -26,9 +26,14 @@ const bisectRatioMin = 1.1;
 const confirmsMax = 3;
 const confirmLower = 0.9;
 
+/** From 20 Mbps to 20 Gbps, or down to 500 kbps, and one that fails. */
+const climbsMax = 11;
+/** A host that sends other rates than it is asked for does not get more. */
+const burstsMax = climbsMax + bisectionsMax + confirmsMax;
+
 /** Filler is sent for no longer than this. */
 export const rampMsMax =
-  (9 + bisectionsMax) * stepMs + confirmMs + (confirmsMax - 1) * confirmAgainMs;
+  (climbsMax + bisectionsMax) * stepMs + confirmMs + (confirmsMax - 1) * confirmAgainMs;
 
 type Phase = "up" | "down" | "between" | "confirm";
 export type Limit = Exclude<Verdict, "held"> | "clamp";
@@ -49,8 +54,9 @@ export interface RampState {
   readonly limitedBy: Limit | undefined;
   /** Of the lowest rate that held: loss that is not due to the rate. */
   readonly lossPctBase: number;
-  /** Bursts of this phase so far. */
+  /** Bursts so far, of this phase and altogether. */
   readonly count: number;
+  readonly total: number;
   /** The burst whose figures count; the last one of the ramp. */
   readonly best: Burst | undefined;
 }
@@ -73,12 +79,14 @@ export const rampStart: RampState = {
   limitedBy: undefined,
   lossPctBase: 0,
   count: 0,
+  total: 0,
   best: undefined,
 };
 
 /** The state after the burst that `state.step` asked for. */
 export function nextStep(state: RampState, burst: Burst, options: RampOptions = {}): RampState {
   const seen = take(state, burst);
+  if (seen.total >= burstsMax) return { ...seen, step: undefined };
   switch (state.phase) {
     case "up":
       return seen.failedKbps !== undefined
@@ -99,7 +107,7 @@ export function nextStep(state: RampState, burst: Burst, options: RampOptions = 
 function take(state: RampState, burst: Burst): RampState {
   const isFirstHeld = state.heldKbps === undefined;
   const verdict = judgeBurst(burst, isFirstHeld ? null : state.lossPctBase);
-  const counted = { ...state, count: state.count + 1, best: burst };
+  const counted = { ...state, count: state.count + 1, total: state.total + 1, best: burst };
   if (verdict === "held") {
     const lossPctBase = isFirstHeld ? (burst.lossPct ?? 0) : state.lossPctBase;
     return { ...counted, heldKbps: burst.targetKbps, lossPctBase };
