@@ -80,6 +80,11 @@ export function parseParity(text: string): PerMille {
   return perMille(share);
 }
 
+/** `auto` (null: it adapts to the path), or a share that stays. */
+export function parseFec(text: string): PerMille | null {
+  return text.trim() === "auto" ? null : parseParity(text);
+}
+
 /** A whole number within bounds. */
 export function parseCount(text: string, what: string, low: number, high: number): number {
   const value = Number(text);

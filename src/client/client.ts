@@ -3,7 +3,7 @@
  * trust it, says hello, streams, and closes everything again.
  */
 import { type PfError, toPfError } from "../base/errors.ts";
-import type { Kbps, Millis } from "../base/units.ts";
+import type { Kbps, Millis, PerMille } from "../base/units.ts";
 import { EventQueue } from "../ffi/core/core.ts";
 import type { Sink } from "../ffi/library.ts";
 import type { Presenter } from "../ffi/present/presenter.ts";
@@ -25,6 +25,8 @@ export interface ClientOptions extends HostTarget {
   /** Best first. */
   readonly codecs: readonly CodecName[];
   readonly bitrateKbps: Kbps | null;
+  /** Share of parity that stays; null = the host decides and adapts. */
+  readonly fecPermille: PerMille | null;
   /** auto, software, or a hardware type of libavcodec. */
   readonly decoder: string;
   readonly present: PresentRequest;
@@ -67,6 +69,7 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
       mode: options.mode,
       codecs: options.codecs,
       bitrateKbps: options.bitrateKbps,
+      fecPermille: options.fecPermille,
       purpose: null,
     });
     hooks.info(

@@ -4,6 +4,7 @@
  * by the 0xCF datagrams. A figure that was not measured is null, never 0.
  */
 import { Histogram, type Percentiles } from "../base/stats.ts";
+import type { MessageOf } from "../wire/control.ts";
 import { readField } from "../wire/layout.ts";
 import { type CodecName, datagramPlane, hostTiming } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
@@ -146,7 +147,7 @@ const percent = (permille: number | null) => (permille === null ? null : permill
 export function interval(
   earlier: ClientSnapshot,
   later: ClientSnapshot,
-  parityPermille: number | null,
+  host: MessageOf<"hostStats"> | null,
 ) {
   const seconds = (later.atMs - earlier.atMs) / 1000;
   const grown = (part: "receive" | "decode", name: string) =>
@@ -169,7 +170,9 @@ export function interval(
     },
     packetLossPct:
       received + lost === 0 ? null : Math.round((lost / (received + lost)) * 10_000) / 100,
-    parityPct: percent(parityPermille),
+    parityPct: percent(host?.parityPermille ?? null),
+    /** Why it is as it is. */
+    parityCause: host?.parityCause ?? null,
     framesLost: grown("receive", "frames_lost") + grown("receive", "frames_skipped"),
     framesRecovered: grown("receive", "frames_recovered"),
   };

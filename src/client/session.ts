@@ -123,7 +123,7 @@ export class ClientSession {
     this.#timer = setTimeout(() => this.#fail(this.#noPicture()), firstPictureMsMax);
     const reporter = setInterval(() => {
       const later = this.pipeline.snapshot(performance.now());
-      onInterval(interval(earlier, later, this.#hostStats?.parityPermille ?? null));
+      onInterval(interval(earlier, later, this.#hostStats));
       earlier = later;
     }, intervalMs);
     const synchroniser = setInterval(() => void this.#compareClocks(), clockIntervalMs);
@@ -141,6 +141,11 @@ export class ClientSession {
       summary: this.#summary(this.#last, this.#firstPictureAt ?? startedAt),
       error: this.#failure ?? closeError(close),
     };
+  }
+
+  /** What the host told of itself last; null = nothing yet. */
+  get host(): MessageOf<"hostStats"> | null {
+    return this.#hostStats;
   }
 
   /** Ends the session in order: what is pressed is released, the host is told. */

@@ -26,7 +26,10 @@ export interface HostOptions {
   readonly pattern: SourcePattern;
   /** auto, a family (nvenc, vaapi, software) or one of libavcodec's names. */
   readonly encoder: string;
+  /** What a session starts with. */
   readonly parityPermille: PerMille;
+  /** The share stays; else it adapts to what clients report. */
+  readonly isParityPinned: boolean;
   /** The fastest burst of a speed test. */
   readonly probeRateMax: Kbps;
   /** Clients at once. */
@@ -137,8 +140,8 @@ class Server {
   }
 
   serve(connection: ControlConnection, hello: MessageOf<"hello">, port: UdpPort): void {
-    const { name, source, app, pattern, encoder, parityPermille, probeRateMax, sessionsMax } =
-      this.#options;
+    const { name, source, app, pattern, encoder, sessionsMax } = this.#options;
+    const { parityPermille, isParityPinned, probeRateMax } = this.#options;
     if (this.#stopping) {
       void connection.close("shutting-down", "The host is ending.");
       return;
@@ -156,6 +159,7 @@ class Server {
         hostId: this.#hostId,
         encoder,
         parityPermille,
+        isParityPinned,
         probeRateMax,
         source: { wish: source, app, pattern },
         onReport: (report) => {

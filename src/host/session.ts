@@ -4,7 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { PfError, toPfError } from "../base/errors.ts";
-import { type Kbps, millis, type PerMille, perMille } from "../base/units.ts";
+import { type Kbps, millis, type PerMille } from "../base/units.ts";
 import { EventQueue, type NativeEvent, nowNs } from "../ffi/core/core.ts";
 import type { UdpPort } from "../ffi/media/port.ts";
 import type { ControlConnection } from "../transport/connection.ts";
@@ -16,6 +16,7 @@ import { modeProblem } from "../wire/mode.ts";
 import type { Reason } from "../wire/reasons.ts";
 import { prepareSource, type SourceSettings } from "./displays/prepare.ts";
 import type { Injector } from "./inject/inject.ts";
+import { clampParity, ParityControl } from "./parity.ts";
 import { HostPipeline } from "./pipeline.ts";
 import { resolveBitrate } from "./policy/bitrate.ts";
 import { encoderCandidates } from "./policy/codec.ts";
@@ -32,6 +33,8 @@ export interface SessionOptions {
   readonly hostId: string;
   readonly encoder: string;
   readonly parityPermille: PerMille;
+  /** The share stays, unless the client asks for another. */
+  readonly isParityPinned: boolean;
   /** Clamp of speed tests. */
   readonly probeRateMax: Kbps;
   readonly source: SourceSettings;
@@ -55,6 +58,7 @@ export class HostSession {
   #source: PreparedSource | undefined;
   #pipeline: HostPipeline | undefined;
   #probe: HostProbe | undefined;
+  #parity: ParityControl | undefined;
   #timings: ReturnType<typeof setInterval> | undefined;
   #stats: ReturnType<typeof setInterval> | undefined;
   #keyframes = initialKeyframeState;
@@ -100,7 +104,7 @@ export class HostSession {
   }
 
   async #open(): Promise<HostPipeline> {
-    const { connection, port, parityPermille } = this.#options;
+    const { connection, port, parityPermille, isParityPinned } = this.#options;
     const hello = this.#hello;
     admit(hello, connection);
     const problem = modeProblem(hello.mode);
@@ -129,6 +133,11 @@ export class HostSession {
       shardBytesMax: shardBytesMaxFor(connection.peer.address),
     });
     this.#pipeline = pipeline;
+    this.#parity = new ParityControl({
+      share: pipeline.parityPermille,
+      isPinned: isParityPinned || hello.fecPermille !== null,
+      setShare: (share) => pipeline.setParity(share),
+    });
     this.#probe = new HostProbe({
       session: pipeline.session,
       events: this.#events,
@@ -191,8 +200,10 @@ export class HostSession {
         this.#reconfigure(message);
         return;
       case "setFec":
-        if (message.parityPermille !== null)
-          pipeline?.setParity(clampParity(message.parityPermille));
+        this.#parity?.pin(message.parityPermille);
+        return;
+      case "lossReport":
+        this.#parity?.hear(message);
         return;
       case "probeRequest":
       case "probeStop":
@@ -208,7 +219,7 @@ export class HostSession {
     const source = this.#source;
     if (pipeline === undefined || source === undefined) return;
     if (message.bitrateKbps !== null) pipeline.setBitrate(resolveBitrate(message.bitrateKbps));
-    if (message.parityPermille !== null) pipeline.setParity(clampParity(message.parityPermille));
+    if (message.parityPermille !== null) this.#parity?.pin(message.parityPermille);
     this.#options.connection.send({
       type: "reconfigured",
       mode: source.mode,
@@ -254,6 +265,7 @@ export class HostSession {
   }
 
   #sendStats({ source, encode, send, bitrateKbps, parityPermille }: HostPipeline): void {
+    this.#parity?.tick();
     this.#options.connection.send({
       type: "hostStats",
       framesCaptured: source.counters.get("frames"),
@@ -265,6 +277,7 @@ export class HostSession {
       bytesSent: send.counters.get("packet_bytes"),
       bitrateKbps,
       parityPermille,
+      parityCause: this.#parity?.cause ?? "start",
     });
   }
 
@@ -330,9 +343,6 @@ const figuresOf = ({ send, session }: HostPipeline) => ({
 /** Largest shard on a path to this address. */
 export const shardBytesMaxFor = (address: string): number =>
   limit(address.includes(":") ? "shard_bytes_max_v6" : "shard_bytes_max");
-
-const clampParity = (wish: number): PerMille =>
-  perMille(Math.min(limit("parity_permille_max"), Math.max(limit("parity_permille_min"), wish)));
 
 /** Hands an input message to the desktop; other messages are none. */
 function injectMessage(injector: Injector, message: Message): void {

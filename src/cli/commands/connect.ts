@@ -1,7 +1,7 @@
 import { ExitCode } from "../../base/errors.ts";
 import type { CodecName } from "../../wire/media.ts";
 import { parseMode } from "../../wire/mode.ts";
-import { parseBitrate, parseChoice, parseDuration, parseHost } from "../arguments.ts";
+import { parseBitrate, parseChoice, parseDuration, parseFec, parseHost } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
 const codecs = ["auto", "h264", "hevc", "av1"] as const;
@@ -41,6 +41,12 @@ export default command({
       type: "string",
       description: "500k to 2G; usual: the host's, 20M",
       valueHint: "RATE",
+    },
+    fec: {
+      type: "string",
+      description: "share of parity: auto leaves it to the host, 5 to 50 percent fix it",
+      valueHint: "auto|PERCENT",
+      default: "auto",
     },
     decoder: {
       type: "string",
@@ -87,6 +93,7 @@ export default command({
       mode: parseMode(args.mode),
       codecs: codec === "auto" ? codecsByPreference : [codec],
       bitrateKbps: args.bitrate === undefined ? null : parseBitrate(args.bitrate),
+      fecPermille: parseFec(args.fec),
       decoder: args.decoder,
       present: parseChoice(args.present, "place to show the picture", presenters),
       record: args.record,

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
+import { perMille } from "../../base/units.ts";
 import { limit } from "../../wire/limits.ts";
-import { parseChoice, parseCount, parseParity, parsePort, parseProbeRate } from "../arguments.ts";
+import { parseChoice, parseCount, parseFec, parsePort, parseProbeRate } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
 const sources = ["auto", "synthetic", "sway", "wlroots"] as const;
@@ -46,11 +47,11 @@ export default command({
       valueHint: "ENCODER",
       default: "auto",
     },
-    parity: {
+    fec: {
       type: "string",
-      description: "share of parity in percent, 5 to 50",
-      valueHint: "PERCENT",
-      default: String(limit("parity_permille_default") / 10),
+      description: "share of parity: auto adapts it to the path, 5 to 50 percent fix it",
+      valueHint: "auto|PERCENT",
+      default: "auto",
     },
     "max-probe": {
       type: "string",
@@ -75,6 +76,7 @@ export default command({
     const { startHost } = await import("../../host/host.ts");
     const { sentenceOf } = await import("../../host/report.ts");
     const port = parsePort(args.port);
+    const fec = parseFec(args.fec);
     const host = await startHost({
       port,
       mediaPort:
@@ -88,7 +90,8 @@ export default command({
       app: args.app,
       pattern: patterns[parseChoice(args.pattern, "pattern", patternNames)],
       encoder: args.encoder,
-      parityPermille: parseParity(args.parity),
+      parityPermille: fec ?? perMille(limit("parity_permille_default")),
+      isParityPinned: fec !== null,
       probeRateMax: parseProbeRate(args["max-probe"]),
       sessionsMax: parseCount(args["max-sessions"], "sessions", 1, 64),
       onReport: (report) => {

@@ -1,6 +1,6 @@
 /** From a host's name to its Welcome: the connection, the trust, the hello. */
 import { hostname } from "node:os";
-import type { Kbps } from "../../base/units.ts";
+import type { Kbps, PerMille } from "../../base/units.ts";
 import type { ControlConnection } from "../../transport/connection.ts";
 import type { MessageOf } from "../../wire/control.ts";
 import { limit } from "../../wire/limits.ts";
@@ -64,6 +64,8 @@ export interface Wish {
   /** Best first. */
   readonly codecs: readonly CodecName[];
   readonly bitrateKbps: Kbps | null;
+  /** Share of parity that stays; null = the host decides and adapts. */
+  readonly fecPermille: PerMille | null;
   /** null = a stream. */
   readonly purpose: "probe" | null;
 }
@@ -82,7 +84,7 @@ export async function greetHost(
     mode: wish.mode,
     codecs: [...wish.codecs],
     bitrateKbps: wish.bitrateKbps,
-    fecPermille: null,
+    fecPermille: wish.fecPermille,
     features: [],
     purpose: wish.purpose,
   });
