@@ -27,9 +27,13 @@ export interface Simulation {
   readonly parityPct: number;
   /** The share each 100 ms, by seconds from the onset. */
   readonly shares: readonly { readonly seconds: number; readonly permille: number }[];
-  /** Milliseconds from the onset until the share was what it was on average in the 20 s behind it. */
+  /**
+   * Milliseconds from the onset until the share had gone four fifths of the way to what it was on
+   * average in the first 20 s; null = it stayed.
+   */
   readonly adaptedMs: number | null;
-  readonly causes: ReadonlySet<string>;
+  /** Why the share was what it was, in the order in which that came up. */
+  readonly causes: readonly string[];
 }
 
 const framesPerSecond = 60;
@@ -201,7 +205,7 @@ export function simulate(trace: Trace, share: number | "adaptive", seed = 1): Si
     parityPackets += sent.parityCount;
   }
   const parityPct = (100 * parityPackets) / dataPackets;
-  return { frames, framesLost, parityPct, shares, adaptedMs: adapted(shares), causes };
+  return { frames, framesLost, parityPct, shares, adaptedMs: adapted(shares), causes: [...causes] };
 }
 
 const clean: Link = ({ count, packetBytes, atNs }, arrive) => {
@@ -222,12 +226,19 @@ function depart(sent: Sent, nowNs: number): Departures {
   return { count, packetBytes, atNs };
 }
 
+/** A share that stays within so many thousandths of what it was did not have to adapt. */
+const changeMin = 25;
+/** Of the way from the first share to the mean. */
+const adaptedPart = 0.8;
+
 function adapted(shares: Simulation["shares"]): number | null {
   const soon = shares.filter(({ seconds }) => seconds < 20);
   const [first] = soon;
   if (first === undefined) return null;
   const mean = soon.reduce((sum, { permille }) => sum + permille, 0) / soon.length;
-  const isUp = mean > first.permille;
-  const there = soon.find(({ permille }) => (isUp ? permille >= mean : permille <= mean));
+  if (Math.abs(mean - first.permille) < changeMin) return null;
+  const there = soon.find(({ permille }) => {
+    return (permille - first.permille) / (mean - first.permille) >= adaptedPart;
+  });
   return there === undefined ? null : Math.round(1000 * there.seconds);
 }

@@ -95,7 +95,7 @@ export const traces: readonly Trace[] = [
   })),
   {
     name: "random 8%, 20 s long",
-    does: "the same, then nothing is lost",
+    does: "each packet is lost by itself, then none is",
     onset,
     seconds: 60,
     open: model("iid", 0.08, 20),

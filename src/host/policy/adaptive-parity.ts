@@ -120,6 +120,8 @@ const trialFramesLost = 3;
 const restForMs = 10_000;
 /** Fewer reports than this are too few for a rate without doubt. */
 const spansMin = 10;
+/** Reports that come faster are not those of a client of ours. */
+const reportMsMin = 10;
 /** A client reports at least each second; twice that is silence. */
 const silenceMs = 2000;
 
@@ -164,9 +166,11 @@ function pin(state: ParityState, share: PerMille | null): ParityState {
 }
 
 function hear(before: ParityState, report: LossReport, nowMs: number): ParityState {
-  const passedMs = Math.min(report.intervalMs, nowMs - (before.heardMs ?? nowMs), silenceMs);
+  const sinceMs = nowMs - (before.heardMs ?? Number.NEGATIVE_INFINITY);
+  if (sinceMs < reportMsMin) return before;
   if (report.packetsReceived === 0) return { ...before, heardMs: nowMs };
-  const clockMs = before.clockMs + Math.max(0, passedMs);
+  const coveredMs = Math.max(report.intervalMs, reportMsMin);
+  const clockMs = before.clockMs + Math.min(coveredMs, sinceMs, silenceMs);
   const isOwn = report.packetsDropped > 0 && report.packetsDropped * 2 >= report.packetsLost;
   const spans = isOwn
     ? before.spans

@@ -39,17 +39,18 @@ export function parityCount(dataCount: number, share: PerMille): number {
   return count;
 }
 
-/**
- * The least share (in thousandths, steps of 5, at most the protocol's largest) at which a block of
- * `dataCount` data shards gets `count` parity shards.
- */
+/** The least share within the limits at which `dataCount` (≥ 1) data shards get `count` parity. */
 export function shareForCount(dataCount: number, count: number): PerMille {
-  const [low, high] = [limit("parity_permille_min"), limit("parity_permille_max")];
-  const byShare = Math.min(high, Math.max(low, Math.ceil((1000 * count) / dataCount)));
-  if (dataCount >= limit("parity_table_count")) return perMille(byShare);
-  let share = low;
-  while (share < byShare && parityCount(dataCount, perMille(share)) < count) share += 5;
-  return perMille(Math.min(share, byShare));
+  let low = limit("parity_permille_min");
+  let high = Math.ceil((1000 * count) / dataCount);
+  high = Math.min(limit("parity_permille_max"), Math.max(low, high));
+  if (dataCount >= limit("parity_table_count")) return perMille(high);
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (parityCount(dataCount, perMille(middle)) >= count) high = middle;
+    else low = middle + 1;
+  }
+  return perMille(low);
 }
 
 /** Parity by data shard count, 0…256 (entry 0 is unused). */
