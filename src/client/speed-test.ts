@@ -14,7 +14,7 @@ import { limit } from "../wire/limits.ts";
 import { parseMode } from "../wire/mode.ts";
 import { greetHost, type HostTarget, type ReachHooks, reachHost } from "./control/reach.ts";
 import { stageNumber } from "./pipeline.ts";
-import { type Burst, judgeBurst, recommendedKbps } from "./policy/burst.ts";
+import { type Burst, judgeBurst, lossPctBearable, recommendedKbps } from "./policy/burst.ts";
 import { type Limit, nextStep, rampStart } from "./policy/ramp.ts";
 import { type BurstProgress, ClientProbe } from "./probe.ts";
 
@@ -89,7 +89,7 @@ export async function testSpeed(
   const { rate } = request;
   const duration = request.duration ?? millis(limit("probe_duration_ms_default"));
   const burst = await probe.burst({ rate, duration }, watch.progress);
-  const verdict = judgeBurst(burst, null);
+  const verdict = judgeBurst(burst, lossPctBearable);
   watch.step(burst, verdict === "held");
   const reached = burst.targetKbps < rate ? "clamp" : "rate";
   return { burst, limitedBy: verdict === "held" ? reached : verdict, bursts: 1 };

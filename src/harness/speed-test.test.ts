@@ -153,6 +153,30 @@ test("a burst that a path can't carry is ended early, and says what came through
   });
 });
 
+test("a host that no media packet reaches says so, and the client names the port", async () => {
+  await withState(async () => {
+    const host = await startTestHost([]);
+    try {
+      const { error, summary } = await runSpeedTest(
+        {
+          host: "127.0.0.1",
+          port: host.port,
+          fingerprint: host.fingerprint,
+          rate: kbps(10_000),
+          duration: null,
+          mediaPeer: { address: "127.0.0.1", port: 9 },
+        },
+        quietHooks(),
+      );
+      expect(summary).toBeUndefined();
+      expect(error?.code).toBe("PF_HOST_UNREACHABLE");
+      expect(error?.sentence()).toContain(`UDP port ${host.mediaPort}`);
+    } finally {
+      await host.stop("shutting-down");
+    }
+  });
+});
+
 test("a host that does not know the request is told from one that is not there", async () => {
   await withState(async () => {
     await using stack = new AsyncDisposableStack();

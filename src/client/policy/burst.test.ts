@@ -1,5 +1,12 @@
 import { expect, test } from "bun:test";
-import { type BurstCounts, burstOf, judgeBurst, percent, recommendedKbps } from "./burst.ts";
+import {
+  type BurstCounts,
+  burstOf,
+  judgeBurst,
+  lossPctBearable,
+  percent,
+  recommendedKbps,
+} from "./burst.ts";
 
 const started = {
   type: "probeStarted",
@@ -71,7 +78,7 @@ test("what was lost is told by its place", () => {
   expect(burst.drops).toEqual({ sender: 7, network: 60, kernel: 500, client: 40 });
   expect(burst.lossPct).toBe(5);
   expect(judgeBurst(burst, 0)).toBe("client");
-  expect(judgeBurst(burst, null)).toBe("held");
+  expect(judgeBurst(burst, lossPctBearable)).toBe("held");
 });
 
 test("a packet that is counted twice does not make the loss negative", () => {
@@ -93,7 +100,7 @@ test("loss that the path has at any rate is not held against this one", () => {
   const burst = burstOf(started, result, { ...counts, packets: 11_760 });
   expect(burst.lossPct).toBe(2);
   expect(judgeBurst(burst, 0)).toBe("network");
-  expect(judgeBurst(burst, 1.5)).toBe("held");
+  expect(judgeBurst(burst, 3)).toBe("held");
 });
 
 test("what was not measured is null, and what never came is 0", () => {
@@ -113,5 +120,10 @@ test("what was not measured is null, and what never came is 0", () => {
 });
 
 test("7/10 of the throughput are recommended, at most what a stream may have", () => {
-  expect([100_000, 2_999_999, null].map(recommendedKbps)).toEqual([70_000, 2_000_000, null]);
+  expect([100_000, 2_999_999, 0, null].map(recommendedKbps)).toEqual([
+    70_000,
+    2_000_000,
+    null,
+    null,
+  ]);
 });

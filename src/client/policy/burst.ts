@@ -133,29 +133,25 @@ export type Verdict = "held" | "host" | "network" | "client";
 
 /** A frame at each end of a short burst may fall out of its time. */
 const heldShareMin = 0.95;
-/** Loss that no path is free of, in percent. */
-const lossPctMax = 0.5;
 
-/**
- * `lossPctBase` is the loss that the path has at whatever rate: what is lost beyond it is due to
- * the rate. null: loss does not matter as long as the frames come through.
- */
-export function judgeBurst(burst: Burst, lossPctBase: number | null): Verdict {
+/** Loss in percent that the usual share of parity is meant for: frames come through it. */
+export const lossPctBearable = limit("parity_permille_default") / 10 / 4;
+
+/** Whether the path carries a burst with at most `lossPctMost` of its packets lost. */
+export function judgeBurst(burst: Burst, lossPctMost: number): Verdict {
   const { drops, packets, targetKbps } = burst;
   if ((burst.sentKbps ?? 0) < targetKbps * heldShareMin) return "host";
   if (packets.sent < (packets.sent + drops.sender) * heldShareMin) return "host";
   const carries = (burst.throughputKbps ?? 0) >= targetKbps * heldShareMin;
-  // Twice, since of a few hundred packets now more are lost and now fewer.
-  const lossMost = lossPctBase === null ? 100 : 2 * lossPctBase + lossPctMax;
-  if (carries && (burst.lossPct ?? 0) <= lossMost) return "held";
+  if (carries && (burst.lossPct ?? 0) <= lossPctMost) return "held";
   return drops.kernel + drops.client > drops.network ? "client" : "network";
 }
 
 /** What of a measured rate a stream should take: it needs room for what else the path carries. */
 const recommendedShare = 0.7;
 
-/** A bitrate for streams on a path that carries `throughputKbps`. */
+/** A bitrate for streams on a path that carries `throughputKbps`; null when it carries nothing. */
 export function recommendedKbps(throughputKbps: number | null): number | null {
-  if (throughputKbps === null) return null;
+  if (throughputKbps === null || throughputKbps === 0) return null;
   return Math.min(limit("bitrate_kbps_max"), Math.floor(throughputKbps * recommendedShare));
 }

@@ -106,7 +106,7 @@ export function nextStep(state: RampState, burst: Burst, options: RampOptions = 
 /** What a burst adds to what is known. */
 function take(state: RampState, burst: Burst): RampState {
   const isFirstHeld = state.heldKbps === undefined;
-  const verdict = judgeBurst(burst, isFirstHeld ? null : state.lossPctBase);
+  const verdict = judgeBurst(burst, isFirstHeld ? 100 : lossPctMost(state.lossPctBase));
   const counted = { ...state, count: state.count + 1, total: state.total + 1, best: burst };
   if (verdict === "held") {
     const lossPctBase = isFirstHeld ? (burst.lossPct ?? 0) : state.lossPctBase;
@@ -114,6 +114,12 @@ function take(state: RampState, burst: Burst): RampState {
   }
   return { ...counted, failedKbps: burst.targetKbps, limitedBy: verdict };
 }
+
+/** Loss that no path is free of, in percent. */
+const lossPctFree = 0.5;
+
+/** What is lost beyond this is due to the rate: of a few hundred packets now more are, now fewer. */
+const lossPctMost = (lossPctBase: number) => 2 * lossPctBase + lossPctFree;
 
 function rise(state: RampState, burst: Burst, options: RampOptions): RampState {
   const held = burst.targetKbps;
