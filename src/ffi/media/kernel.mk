@@ -8,7 +8,7 @@ media_SOURCES := $(MEDIA_SOURCES) $(FEC_SOURCES)
 
 C_TESTS += media_test
 media_test_SOURCES := media/media_test.c media/units_test.c media/receive_test.c media/loss_report_test.c \
-  media/stream_test.c media/bench_test.c media/relay.c media/testing.c $(MEDIA_SOURCES) \
+  media/stream_test.c media/probe_test.c media/bench_test.c media/relay.c media/testing.c $(MEDIA_SOURCES) \
   $(FEC_SOURCES)
 
 FUZZERS += media_fuzz

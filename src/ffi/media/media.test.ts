@@ -243,7 +243,7 @@ describe("a port", () => {
 const buildMs = 240_000;
 
 describe("in C", () => {
-  test.each(["units", "receive", "losses", "stream"])(
+  test.each(["units", "receive", "losses", "stream", "probe"])(
     "%s holds under the sanitizers",
     async (group) => {
       const run = await Bun.$`${await mediaProgram("sanitize")} ${group}`.quiet().nothrow();
@@ -255,8 +255,10 @@ describe("in C", () => {
   test(
     "threads of both ends never race",
     async () => {
-      const run = await Bun.$`${await mediaProgram("thread")} stream`.quiet().nothrow();
-      expect(run.exitCode, run.stderr.toString()).toBe(0);
+      for (const group of ["stream", "probe"]) {
+        const run = await Bun.$`${await mediaProgram("thread")} ${group}`.quiet().nothrow();
+        expect(run.exitCode, run.stderr.toString()).toBe(0);
+      }
     },
     buildMs,
   );

@@ -97,6 +97,7 @@ void pf_test_units(void);
 void pf_test_receive(void);
 void pf_test_loss_report(void);
 void pf_test_stream(void);
+void pf_test_probe(void);
 void pf_test_bench(int count, char **arguments);
 
 #endif
