@@ -5,8 +5,8 @@ import {
   parseChoice,
   parseCount,
   parseDuration,
+  parseFec,
   parseHost,
-  parseParity,
   parsePort,
 } from "./arguments.ts";
 
@@ -28,7 +28,8 @@ describe("what people type", () => {
       20_000, 800, 1_500_000, 5000, 50_000,
     ]);
     expect([parsePort("0"), parsePort("65535")]).toEqual([0, 65_535]);
-    expect([Number(parseParity("20")), Number(parseParity("7.5%"))]).toEqual([200, 75]);
+    expect(["20", "7.5%"].map((text) => Number(parseFec(text)))).toEqual([200, 75]);
+    expect(parseFec("auto")).toBeNull();
     expect(parseCount("4", "sessions", 1, 16)).toBe(4);
   });
 
@@ -49,9 +50,9 @@ describe("what people type", () => {
     () => parsePort("65536"),
     () => parsePort("-1"),
     () => parsePort("9777x"),
-    () => parseParity("4"),
-    () => parseParity("51"),
-    () => parseParity(""),
+    () => parseFec("4"),
+    () => parseFec("51"),
+    () => parseFec(""),
     () => parseCount("17", "sessions", 1, 16),
     () => parseHost(""),
     () => parseHost("a b"),

@@ -67,22 +67,18 @@ export function parsePort(text: string): number {
   return port;
 }
 
-/** A share in percent, within the protocol's limits for parity. */
-export function parseParity(text: string): PerMille {
+/** `auto` (null: parity adapts), or a share in percent that stays, within the protocol's limits. */
+export function parseFec(text: string): PerMille | null {
+  if (text.trim() === "auto") return null;
   const share = Math.round(Number(text.trim().replace(/%$/, "")) * 10);
   const [low, high] = [limit("parity_permille_min"), limit("parity_permille_max")];
   if (!Number.isFinite(share) || text.trim() === "" || share < low || share > high) {
     throw usage(
       `"${text}" is not a share of parity.`,
-      `Write ${low / 10} to ${high / 10} percent.`,
+      `Write auto, or ${low / 10} to ${high / 10} percent.`,
     );
   }
   return perMille(share);
-}
-
-/** `auto` (null: it adapts to the path), or a share that stays. */
-export function parseFec(text: string): PerMille | null {
-  return text.trim() === "auto" ? null : parseParity(text);
 }
 
 /** A whole number within bounds. */

@@ -191,7 +191,8 @@ function answerCongestion(state: ParityState, report: LossReport): ParityState {
   const { clockMs, spans, raisedMs, restMs } = state;
   if (clockMs < restMs) return settle({ ...state, needs: [] });
   const lately = spans.filter(({ atMs }) => clockMs - atMs < trialMs);
-  const isInVain = clockMs - raisedMs >= trialMs && sum(lately, "framesLost") >= trialFramesLost;
+  const triedMs = clockMs - Math.max(raisedMs, restMs);
+  const isInVain = triedMs >= trialMs && sum(lately, "framesLost") >= trialFramesLost;
   if (isInVain) {
     const share = perMille(limit("parity_permille_min"));
     return { ...state, share, needs: [], loweredMs: clockMs, restMs: clockMs + restForMs };

@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test";
 import { perMille } from "../../base/units.ts";
-import { binomialTail, frameLossTarget, parityCount, parityTable } from "./parity.ts";
+import {
+  binomialTail,
+  frameLossTarget,
+  parityCount,
+  parityTable,
+  shareForCount,
+} from "./parity.ts";
 
 test("the binomial tail agrees with values worked out by hand", () => {
   expect(binomialTail(3, 0.5, 1)).toBeCloseTo(0.5, 12);
@@ -26,4 +32,16 @@ test("no block has fewer than two parity shards", () => {
   for (const share of [50, 200, 500]) {
     expect(Math.min(...parityTable(perMille(share)).subarray(1))).toBeGreaterThanOrEqual(2);
   }
+});
+
+test("the share for a count of parity is the least that gives it", () => {
+  for (const dataCount of [1, 2, 10, 40, 150, 256]) {
+    for (const count of [3, 10, 60]) {
+      const share = shareForCount(dataCount, count);
+      if (share < 500) expect(parityCount(dataCount, share)).toBeGreaterThanOrEqual(count);
+      if (share > 50) expect(parityCount(dataCount, perMille(share - 1))).toBeLessThan(count);
+    }
+  }
+  expect([257, 1740].map((dataCount) => Number(shareForCount(dataCount, 100)))).toEqual([390, 58]);
+  expect([shareForCount(40, 1000), shareForCount(60_000, 1)].map(Number)).toEqual([500, 50]);
 });
