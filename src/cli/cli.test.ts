@@ -142,7 +142,7 @@ describe("wrong input ends with its exit code and a sentence", () => {
 
 describe("what works", () => {
   test("help names every flag and shows examples, on stdout", async () => {
-    for (const name of ["serve", "connect", "demo"]) {
+    for (const name of ["serve", "connect", "speed-test", "demo"]) {
       const help = Bun.spawnSync([process.execPath, "src/cli/main.ts", name, "--help"]);
       const text = help.stdout.toString();
       expect(help.exitCode).toBe(0);
