@@ -268,9 +268,7 @@ export const messages = {
     bytesSent: count("bytes of media packets"),
     bitrateKbps: u32("bitrate of the encoder now"),
     parityPermille: u32("share of parity now"),
-    parityCause: field("word", word)(
-      "why: start, pinned, clean, late, random, bursts, congestion, client, beyond or silence",
-    ),
+    parityCause: reason("why it is what it is; docs/adaptive-fec.md names the reasons"),
   }),
   key: message("client", "session", "a key went down or up", {
     usage: u16("USB HID usage of page 7"),

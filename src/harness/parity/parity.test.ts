@@ -1,7 +1,5 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { simulate } from "./simulate.ts";
-import { page } from "./table.ts";
 import { traces } from "./traces.ts";
 
 const run = (name: string, share: number | "adaptive", seed: number) => {
@@ -42,9 +40,4 @@ test("a path that carries less than the stream gets no more parity for it", () =
 test("a simulation repeats itself by its seed", () => {
   expect(run("Wi-Fi bursts", "adaptive", 7)).toEqual(run("Wi-Fi bursts", "adaptive", 7));
   expect(run("Wi-Fi bursts", 200, 7)).not.toEqual(run("Wi-Fi bursts", 200, 8));
-});
-
-test("the table in docs/adaptive-fec.md is what the simulation gives", () => {
-  const text = readFileSync(new URL("../../../docs/adaptive-fec.md", import.meta.url), "utf8");
-  expect(page(text)).toBe(text);
 });

@@ -68,7 +68,7 @@ function table(): string {
 }
 
 /** The page with its table made anew. */
-export function page(text: string): string {
+function page(text: string): string {
   const from = text.indexOf(begin) + begin.length;
   const to = text.indexOf(end, from);
   if (from < begin.length || to < 0) throw new Error(`${path} has no place for the table`);

@@ -15,9 +15,9 @@
  *   - for loss in bursts: the share at which the frame that came closest to the end of its parity
  *     would have had a quarter to spare, half again for a burst, since the next may be longer.
  *
- * The share is the largest need that is remembered. A need is remembered for 5 s; when a share that
- * had been lowered has to rise again, for twice as long the next time (up to half a minute), so that
- * bursts far apart don't find the share low each time.
+ * The share is the largest need that is remembered. A need is remembered for 5 s; when the share has
+ * to rise again to where it came down from, for twice as long the next time (up to half a minute),
+ * so that bursts far apart don't find it low each time.
  *
  * What parity does not help does not raise it: packets that came late, frames that lost more than
  * the largest share makes good, what the client's own machine dropped, and congestion, where the end
@@ -72,6 +72,8 @@ export interface ParityState {
   readonly holdMs: number;
   readonly raisedMs: number;
   readonly loweredMs: number;
+  /** The share from which it is coming down. */
+  readonly highShare: number;
   /** Until then congestion is not answered: parity did not help. */
   readonly restMs: number;
 }
@@ -137,6 +139,7 @@ export function initialParityState(share: PerMille, isPinned = false): ParitySta
     holdMs: holdMsMin,
     raisedMs: 0,
     loweredMs: 0,
+    highShare: share,
     restMs: 0,
   };
 }
@@ -263,7 +266,8 @@ function settle(state: ParityState): ParityState {
   const { share, clockMs, needs, raisedMs, loweredMs } = state;
   const needed = Math.ceil(Math.max(limit("parity_permille_min"), needs[0]?.share ?? 0));
   if (needed > share) {
-    const isAgain = loweredMs > raisedMs && needed >= share + raiseMin;
+    const wasHigh = loweredMs > raisedMs && needed <= state.highShare + raiseMin;
+    const isAgain = wasHigh && needed >= share + raiseMin;
     const sinceMs = clockMs - loweredMs;
     const longer = sinceMs < holdMsMax ? Math.min(state.holdMs * 2, holdMsMax) : holdMsMin;
     const holdMs = isAgain ? longer : state.holdMs;
@@ -272,7 +276,8 @@ function settle(state: ParityState): ParityState {
   const isDue = clockMs - Math.max(raisedMs, loweredMs) >= lowerMs;
   if (needed === share || !isDue) return state;
   const lower = perMille(Math.max(needed, share - lowerBy));
-  return { ...state, share: lower, loweredMs: clockMs };
+  const highShare = loweredMs > raisedMs ? state.highShare : share;
+  return { ...state, share: lower, loweredMs: clockMs, highShare };
 }
 
 const sum = (spans: readonly Span[], of: Exclude<keyof Span, "atMs">): number =>
