@@ -3,7 +3,7 @@
  * nothing, and finds out what the path carries. A session that streams can be tested too, by
  * `testSpeed`.
  */
-import { type PfError, toPfError } from "../base/errors.ts";
+import { assert, type PfError, toPfError } from "../base/errors.ts";
 import { type Kbps, type Millis, millis } from "../base/units.ts";
 import { EventQueue } from "../ffi/core/core.ts";
 import { MediaSession, UdpPort } from "../ffi/media/port.ts";
@@ -102,14 +102,14 @@ async function findRate(
 ): Promise<Outcome> {
   const options = request.duration === null ? {} : { confirm: request.duration };
   let state = rampStart;
-  for (let bursts = 1; ; bursts++) {
-    if (state.step === undefined) throw new Error("a ramp has a first step");
+  while (state.step !== undefined) {
     const burst = await probe.burst(state.step, watch.progress);
     state = nextStep(state, burst, options);
-    watch.step(burst, state.failedKbps !== burst.targetKbps);
-    if (state.step !== undefined) continue;
-    return { burst, limitedBy: state.limitedBy ?? "clamp", bursts };
+    watch.step(burst, state.verdict === "held");
   }
+  const { best, limitedBy, total } = state;
+  assert(best !== undefined, "a ramp has at least one burst");
+  return { burst: best, limitedBy: limitedBy ?? "clamp", bursts: total };
 }
 
 /** Runs a test to its end. Never rejects: what went wrong is in the result. */

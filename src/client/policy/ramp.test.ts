@@ -13,6 +13,8 @@ interface Path {
   readonly sendsKbps?: number;
   /** Loss at whatever rate, 0…1; parity saves the frames. */
   readonly loss?: number;
+  /** Share of lost packets that the frames do not feel. */
+  readonly parity?: number;
   /** The carried rate varies by this share from burst to burst. */
   readonly wobble?: number;
 }
@@ -30,7 +32,7 @@ function burstOver(path: Path, wishKbps: number, random: SeededRandom): Burst {
     targetKbps,
     ceilingKbps: path.ceilingKbps ?? 3_000_000,
     sentKbps,
-    throughputKbps: Math.round(Math.min(sentKbps, carried)),
+    throughputKbps: Math.round(Math.min(sentKbps, carried / (1 - (path.parity ?? 0)))),
     durationMs: 250,
     lossPct: (100 * lost) / sent,
     jitterUs: 10,
@@ -86,6 +88,33 @@ test("loss that has nothing to do with the rate does not stop the climb", () => 
   expect(state.best?.targetKbps as number).toBeGreaterThan(170_000);
 });
 
+test("a burst that failed by chance is tried once more", () => {
+  const stumbled = new Set<number>();
+  const random = new SeededRandom(1);
+  const rates: number[] = [];
+  let state: RampState = rampStart;
+  while (state.step !== undefined) {
+    const { rate } = state.step;
+    const stumbles = rate === 80_000 && !stumbled.has(rate);
+    stumbled.add(rate);
+    rates.push(rate);
+    state = nextStep(state, burstOver({ carriesKbps: stumbles ? 1000 : 1e9 }, rate, random));
+  }
+  expect(rates.slice(0, 5)).toEqual([20_000, 40_000, 80_000, 80_000, 160_000]);
+  expect(state).toMatchObject({ limitedBy: "clamp", heldKbps: 3_000_000 });
+});
+
+test("a rate that loses packets is lowered until none are lost, unless that changes nothing", () => {
+  // 3% are lost for want of room: at a tenth less there is room.
+  const tight = climb({ carriesKbps: 97_000, parity: 0.03 });
+  expect(tight.state.best?.lossPct).toBe(0);
+  expect(tight.state.limitedBy).toBe("network");
+  const wireless = climb({ carriesKbps: 1e9, ceilingKbps: 80_000, loss: 0.02 });
+  expect(wireless.asked.slice(-2)).toEqual([80_000, 72_000]);
+  expect(wireless.state.best?.targetKbps).toBe(80_000);
+  expect(wireless.state.limitedBy).toBe("clamp");
+});
+
 test("a slow host is told from a slow network", () => {
   const { state } = climb({ carriesKbps: 1e9, hostKbps: 700_000 });
   expect(state.limitedBy).toBe("host");
@@ -100,12 +129,12 @@ test("a path that carries nothing ends at the least rate", () => {
 });
 
 test("a host that does not send what it is asked for is not asked for ever", () => {
-  expect(climb({ carriesKbps: 1e9, sendsKbps: 30_000 }).asked.length).toBeLessThan(20);
+  expect(climb({ carriesKbps: 1e9, sendsKbps: 30_000 }).asked.length).toBeLessThan(25);
 });
 
 test("on whatever path the filler is sent for no longer than it may", () => {
   const random = new SeededRandom(7);
-  expect(rampMsMax).toBeLessThanOrEqual(6000);
+  expect(rampMsMax).toBeLessThanOrEqual(6500);
   for (let seed = 1; seed < 500; seed++) {
     const path: Path = {
       carriesKbps: 500 * 2 ** (random.unit() * 14),

@@ -2,17 +2,20 @@
  * Finds the rate that a path sustains by short bursts. Pure: a state says which burst to ask for,
  * and takes its outcome.
  *
- *   up        doubles from 20 Mbps while the path holds; at the host's ceiling it is confirmed
+ *   up        doubles from 20 Mbps while the path holds, a burst that failed is tried once more; at
+ *             the host's ceiling it is confirmed
  *   down      halves instead, when not even the first burst held
  *   between   bisects between the highest rate that held and the lowest that did not
- *   confirm   a longer burst at the rate that was found, from which the figures are taken; a rate
- *             that does not hold for so long is lowered by a tenth, twice
+ *   confirm   a longer burst at the rate that was found, from which the figures are taken. One that
+ *             does not hold, or loses packets, is lowered by a tenth, twice at most: where as much
+ *             is lost at the lower rate, the loss is the path's and not the rate's
  *
- * The whole takes at most 11 + 4 short bursts and 3 longer ones, see `rampMsMax`.
+ * Until then loss that parity bears is no reason to stop: a wireless path loses now and then, at
+ * whatever rate. See `rampMsMax` for how long the whole takes.
  */
 import { type Kbps, kbps, type Millis, millis } from "../../base/units.ts";
 import { limit } from "../../wire/limits.ts";
-import { type Burst, judgeBurst, type Verdict } from "./burst.ts";
+import { type Burst, judgeBurst, lossPctBearable, type Verdict } from "./burst.ts";
 
 /** Any wired or wireless LAN of today carries it. */
 const firstKbps = 20_000;
@@ -28,12 +31,16 @@ const confirmLower = 0.9;
 
 /** From 20 Mbps to 20 Gbps, or down to 500 kbps, and one that fails. */
 const climbsMax = 11;
+/** Of bursts that failed by chance: of 30 frames two are enough for that. */
+const retriesMax = 2;
 /** A host that sends other rates than it is asked for does not get more. */
-const burstsMax = climbsMax + bisectionsMax + confirmsMax;
+const burstsMax = climbsMax + retriesMax + bisectionsMax + confirmsMax;
 
 /** Filler is sent for no longer than this. */
 export const rampMsMax =
-  (climbsMax + bisectionsMax) * stepMs + confirmMs + (confirmsMax - 1) * confirmAgainMs;
+  (climbsMax + retriesMax + bisectionsMax) * stepMs +
+  confirmMs +
+  (confirmsMax - 1) * confirmAgainMs;
 
 type Phase = "up" | "down" | "between" | "confirm";
 export type Limit = Exclude<Verdict, "held"> | "clamp";
@@ -47,6 +54,8 @@ export interface RampState {
   readonly phase: Phase;
   /** undefined: the ramp is over. */
   readonly step: RampStep | undefined;
+  /** Of the last burst. */
+  readonly verdict: Verdict | undefined;
   /** Highest rate that held, lowest that did not. */
   readonly heldKbps: number | undefined;
   readonly failedKbps: number | undefined;
@@ -54,10 +63,13 @@ export interface RampState {
   readonly limitedBy: Limit | undefined;
   /** Of the lowest rate that held: loss that is not due to the rate. */
   readonly lossPctBase: number;
-  /** Bursts so far, of this phase and altogether. */
+  /** Bursts so far, of this phase and altogether; the second tries of them. */
   readonly count: number;
   readonly total: number;
-  /** The burst whose figures count; the last one of the ramp. */
+  readonly retries: number;
+  /** A confirmed burst that lost packets; the next one tells why. */
+  readonly candidate: Burst | undefined;
+  /** The burst whose figures count. */
   readonly best: Burst | undefined;
 }
 
@@ -74,52 +86,49 @@ const rampStep = (rate: number, duration: number): RampStep => ({
 export const rampStart: RampState = {
   phase: "up",
   step: rampStep(firstKbps, stepMs),
+  verdict: undefined,
   heldKbps: undefined,
   failedKbps: undefined,
   limitedBy: undefined,
   lossPctBase: 0,
   count: 0,
   total: 0,
+  retries: 0,
+  candidate: undefined,
   best: undefined,
 };
 
 /** The state after the burst that `state.step` asked for. */
 export function nextStep(state: RampState, burst: Burst, options: RampOptions = {}): RampState {
-  const seen = take(state, burst);
+  const isFirstHeld = state.heldKbps === undefined;
+  const lossPctMost = isFirstHeld ? 100 : Math.max(lossPctBearable, 2 * state.lossPctBase);
+  const verdict = judgeBurst(burst, lossPctMost);
+  const seen = take(state, burst, verdict);
   if (seen.total >= burstsMax) return { ...seen, step: undefined };
-  switch (state.phase) {
-    case "up":
-      return seen.failedKbps !== undefined
-        ? seen.heldKbps === undefined
-          ? lower(seen)
-          : bisect({ ...seen, count: 0 }, options)
-        : rise(seen, burst, options);
-    case "down":
-      return seen.heldKbps === undefined ? lower(seen) : bisect({ ...seen, count: 0 }, options);
-    case "between":
-      return bisect(seen, options);
-    case "confirm":
-      return settle(seen, burst);
+  if (state.phase === "confirm") return settle(seen, burst, verdict);
+  if (state.phase === "between") return bisect(seen, options);
+  if (state.phase === "down") {
+    return verdict === "held" ? bisect({ ...seen, count: 0 }, options) : lower(seen);
   }
+  if (verdict === "held") return rise(seen, burst, options);
+  if (state.retries < retriesMax && state.failedKbps !== burst.targetKbps) {
+    return { ...seen, retries: state.retries + 1 };
+  }
+  return isFirstHeld ? lower(seen) : bisect({ ...seen, count: 0 }, options);
 }
 
 /** What a burst adds to what is known. */
-function take(state: RampState, burst: Burst): RampState {
-  const isFirstHeld = state.heldKbps === undefined;
-  const verdict = judgeBurst(burst, isFirstHeld ? 100 : lossPctMost(state.lossPctBase));
-  const counted = { ...state, count: state.count + 1, total: state.total + 1, best: burst };
-  if (verdict === "held") {
-    const lossPctBase = isFirstHeld ? (burst.lossPct ?? 0) : state.lossPctBase;
-    return { ...counted, heldKbps: burst.targetKbps, lossPctBase };
+function take(state: RampState, burst: Burst, verdict: Verdict): RampState {
+  const [count, total] = [state.count + 1, state.total + 1];
+  const counted = { ...state, verdict, count, total, best: burst };
+  if (verdict !== "held") {
+    return { ...counted, failedKbps: burst.targetKbps, limitedBy: verdict };
   }
-  return { ...counted, failedKbps: burst.targetKbps, limitedBy: verdict };
+  const lossPctBase = state.heldKbps === undefined ? (burst.lossPct ?? 0) : state.lossPctBase;
+  // A second try that holds takes the failure back.
+  const failedKbps = state.failedKbps === burst.targetKbps ? undefined : state.failedKbps;
+  return { ...counted, heldKbps: burst.targetKbps, failedKbps, lossPctBase };
 }
-
-/** Loss that no path is free of, in percent. */
-const lossPctFree = 0.5;
-
-/** What is lost beyond this is due to the rate: of a few hundred packets now more are, now fewer. */
-const lossPctMost = (lossPctBase: number) => 2 * lossPctBase + lossPctFree;
 
 function rise(state: RampState, burst: Burst, options: RampOptions): RampState {
   const held = burst.targetKbps;
@@ -149,8 +158,23 @@ function confirm(state: RampState, rate: number, options: RampOptions): RampStat
   return { ...state, phase: "confirm", count: 0, step };
 }
 
-function settle(state: RampState, burst: Burst): RampState {
-  const held = state.failedKbps !== burst.targetKbps;
-  if (held || state.count >= confirmsMax) return { ...state, step: undefined };
-  return { ...state, step: rampStep(burst.targetKbps * confirmLower, confirmAgainMs) };
+/** Loss that no path is free of, in percent. */
+const lossPctFree = 0.5;
+
+function settle(state: RampState, burst: Burst, verdict: Verdict): RampState {
+  const { candidate } = state;
+  const lossPct = burst.lossPct ?? 0;
+  if (candidate !== undefined && verdict === "held" && lossPct > (candidate.lossPct ?? 0) / 2) {
+    return { ...state, step: undefined, best: candidate };
+  }
+  const isClean = verdict === "held" && lossPct <= lossPctFree;
+  if (isClean && candidate !== undefined) {
+    const limitedBy = judgeBurst(candidate, lossPctFree);
+    if (limitedBy !== "held") return { ...state, step: undefined, limitedBy };
+  }
+  const rate = Math.max(limit("probe_kbps_min"), burst.targetKbps * confirmLower);
+  const isLast = state.count >= confirmsMax || rate >= burst.targetKbps;
+  if (isClean || isLast) return { ...state, step: undefined };
+  const step = rampStep(rate, confirmAgainMs);
+  return { ...state, step, candidate: verdict === "held" ? burst : undefined };
 }
