@@ -35,7 +35,8 @@ export function summaryTable(summary: Summary): string {
     `  ${summary.mode} ${summary.codec}, ${seconds} s`,
     `  frames     ${frames.received} received, ${frames.decoded} decoded, ` +
       `${frames.presented ?? "none"} shown, ${frames.lost} lost, ${frames.recovered} recovered`,
-    `  packets    ${packets.received} received, ${packets.lost} lost`,
+    `  packets    ${packets.received} received, ${packets.lost} lost, ` +
+      `${summary.parityPct ?? "–"}% parity at the end`,
     `  bitrate    ${megabits(bitrateKbps.received)} of ${megabits(bitrateKbps.resolved)}`,
     `  capture → reassembled   ${latency("captureToReassembled")}`,
     `  capture → decoded       ${latency("captureToDecoded")}`,
