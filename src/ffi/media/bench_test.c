@@ -1,8 +1,10 @@
 /*
  * Measures send + receive over loopback in one process, and prints one JSON object.
- *   media_test bench FRAME_BYTES FRAMES INTERVAL_US [v6] [no-gso] [no-gro] [kbps=N] [loss=PERMILLE]
+ *   media_test bench FRAME_BYTES FRAMES INTERVAL_US [v6] [no-gso] [no-gro] [awake] [kbps=N]
+ *     [loss=PERMILLE]
  * INTERVAL_US 0: as fast as it goes with IN_FLIGHT frames on their way. kbps: paced as a stream of
- * that rate. loss: packets that are dropped by a seed before they are opened.
+ * that rate. loss: packets that are dropped by a seed before they are opened. awake: the receiver
+ * never sleeps, since to wake it costs the sender's processor time that a network does not.
  *
  * All of the sender (the pushing thread, which makes the copy, and the stage's own) runs on one
  * processor, all of the receiver on another one, and both are charged by the processor's time
@@ -20,6 +22,7 @@
 
 typedef struct bench {
   uint32_t bytes, count, interval_us, loss_permille;
+  bool awake;
   pf_test_ends ends;
   pf_random random;
   cpu_set_t send_cpu, receive_cpu;
@@ -85,6 +88,7 @@ static void take(void *context, const pf_udp_packet *packet) {
 static void *receive(void *context) {
   bench *b = context;
   pthread_setaffinity_np(pthread_self(), sizeof b->receive_cpu, &b->receive_cpu);
+  pf_thread_name("bench-receive");
   pf_thread_urgent();
   pf_port *port = b->ends.client_port;
   struct pollfd readable = {.fd = pf_udp_fd(pf_port_udp(port)), .events = POLLIN};
@@ -96,7 +100,7 @@ static void *receive(void *context) {
     uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
     if (wait_ns > 50000000u) wait_ns = 50000000u;
     const struct timespec wait = {.tv_nsec = (long)wait_ns};
-    ppoll(&readable, 1, &wait, NULL);
+    if (!b->awake) ppoll(&readable, 1, &wait, NULL);
   }
   b->receive_seconds = thread_seconds() - begin;
   return NULL;
@@ -113,6 +117,7 @@ static void start(bench *b) {
 }
 
 static void push_frames(bench *b) {
+  pf_thread_name("bench-push");
   uint8_t *data = malloc(b->bytes);
   pf_test_fill(data, b->bytes, 1);
   uint64_t next_ns = pf_now_ns();
@@ -183,6 +188,7 @@ void pf_test_bench(int count_of, char **arguments) {
     if (strcmp(arguments[i], "v6") == 0) options.address = "::1";
     if (strcmp(arguments[i], "no-gso") == 0) options.flags |= PF_UDP_NO_GSO;
     if (strcmp(arguments[i], "no-gro") == 0) options.flags |= PF_UDP_NO_GRO;
+    b->awake |= strcmp(arguments[i], "awake") == 0;
     options.bitrate_kbps += number_of(arguments[i], "kbps=");
     b->loss_permille += number_of(arguments[i], "loss=");
   }

@@ -196,8 +196,9 @@ static void push(void *context, void *item) {
   else
     pf_count(send->counters.frames_dropped, 1);
   pf_gauge(send->counters.queued, send->count);
-  pthread_cond_broadcast(&send->changed);
   pthread_mutex_unlock(&send->lock);
+  /* Behind the lock: the thread, more urgent than this one, would run at once and wait for it. */
+  pthread_cond_broadcast(&send->changed);
 }
 
 PF_EXPORT void pf_send_sink(pf_send *send, pf_sink *out) {

@@ -54,8 +54,9 @@ static void pace(pf_send *send, pf__frame *frame, uint64_t when_ns) {
   pthread_mutex_unlock(&send->lock);
 }
 
-/* Sends the next shards of a frame, at most those before `end`, when the pacer lets them. */
-static void send_next(pf_send *send, pf__frame *frame, uint32_t end) {
+/* Sends the next shards of a frame, those that are made, when the pacer lets them. */
+static void send_next(pf_send *send, pf__frame *frame) {
+  uint32_t end = frame->block.data_count + (frame->has_parity ? frame->block.parity_count : 0);
   uint32_t body_bytes = (uint32_t)pf__stride(frame);
   uint32_t count = end - frame->sent, burst_max = pf_session_burst_max(body_bytes);
   count = pf_pacer_chunk(&frame->pacer, count < burst_max ? count : burst_max, body_bytes);
@@ -78,7 +79,7 @@ void pf__send_begin(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps) {
   frame->pacer = (pf_pacer){.burst_bytes = send->burst_bytes,
                             .bytes_per_second = (uint64_t)bitrate_kbps * 125 * send->pace_multiple};
   pf_pacer_begin(&frame->pacer, pf_now_ns());
-  send_next(send, frame, frame->block.data_count);
+  send_next(send, frame);
   frame->first_ns = pf_now_ns();
 }
 
@@ -96,10 +97,9 @@ static void keep_timing(pf_send *send, const pf_host_timing *timing) {
 static void send_frame(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps) {
   const pf_block *block = &frame->block;
   if (frame->first_ns == 0) pf__send_begin(send, frame, bitrate_kbps);
-  while (frame->sent < block->data_count) send_next(send, frame, block->data_count);
+  while (frame->sent < block->data_count) send_next(send, frame);
   make_parity(send, frame);
-  uint32_t shards = block->data_count + block->parity_count;
-  while (frame->sent < shards) send_next(send, frame, shards);
+  while (frame->sent < block->data_count + block->parity_count) send_next(send, frame);
   uint64_t last_ns = pf_now_ns();
   pf_count(send->counters.frames, 1);
   pf_count(send->counters.frame_bytes, frame->bytes);

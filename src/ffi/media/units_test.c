@@ -11,8 +11,9 @@ static void the_burst_leaves_at_once_and_the_rest_is_spread(void) {
   pf_pacer_begin(&pacer, 5000);
   CHECK(pf_pacer_chunk(&pacer, 44, 1000) == 10);
   CHECK(pf_pacer_next(&pacer, 10000) == 5000);
-  CHECK(pf_pacer_chunk(&pacer, 44, 1000) == 1); /* 500 bytes in half a millisecond */
-  CHECK(pf_pacer_chunk(&pacer, 44, 100) == 5);
+  CHECK(pf_pacer_chunk(&pacer, 44, 1000) == 2); /* 2,000 bytes in 2 ms */
+  CHECK(pf_pacer_chunk(&pacer, 44, 100) == 20);
+  CHECK(pf_pacer_chunk(&pacer, 44, 3000) == 1);
   CHECK(pf_pacer_next(&pacer, 1000) == 5000 + 1000000);
   CHECK(pf_pacer_next(&pacer, 4000) == 5000 + 5000000);
   pf_pacer_begin(&pacer, 7000); /* nothing of a frame is held against the next */
