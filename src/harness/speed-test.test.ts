@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { kbps, millis } from "../base/units.ts";
 import { runSpeedTest, type SpeedTestHooks } from "../client/speed-test.ts";
+import { limit } from "../wire/limits.ts";
 import { Ends, welcome } from "./control-ends.ts";
 import { ImpairedLink } from "./link.ts";
 import { startTestHost, watchStream, withState } from "./loopback.ts";
@@ -32,19 +33,18 @@ test("a stream is paused for a speed test and goes on afterwards, and loses noth
   const { summary, reports } = await watchStream({}, async ({ session, tap }) => {
     const { receive, decode } = session.pipeline;
     await until(() => decode.counters.get("frames_out") > 20, "a stream");
-    let pausedAt: number | undefined;
+    const delivered: number[] = [];
     const outcome = await session.testSpeed(
       { rate: kbps(20_000), duration: millis(1000) },
       {
-        // The burst runs: what was encoded before it has come by now.
-        progress: () => {
-          pausedAt ??= receive.counters.get("frames_delivered");
-          expect(receive.counters.get("frames_delivered")).toBe(pausedAt);
-        },
+        progress: () => delivered.push(receive.counters.get("frames_delivered")),
         step: () => {},
       },
     );
-    expect(pausedAt).toBeDefined();
+    // A busy machine may still deliver what was encoded before; a stream would have given 48.
+    expect(delivered.length).toBeGreaterThan(2);
+    const late = (delivered.at(-1) as number) - (delivered[0] as number);
+    expect(late).toBeLessThanOrEqual(limit("send_queue_count"));
     expect(outcome.limitedBy).toBe("rate");
     expect(outcome.burst.frames).toMatchObject({ offered: 120, lost: 0 });
     expect(outcome.burst.packets.lost).toBe(0);
