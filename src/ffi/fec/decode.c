@@ -208,7 +208,11 @@ PF_EXPORT pf_result pf_fec_decode(pf_fec *fec, uint8_t *const *shards, const uin
   pf__fec_shape shape;
   uint32_t lost = 0;
   pf_result result = pf__fec_shape_of(fec, k, m, shard_bytes, &shape);
-  if (result == PF_OK) result = find_lost(fec, &shape, present, &lost);
+  if (result != PF_OK) return result;
+  if (present == NULL || !pf__fec_all_there((const uint8_t *const *)shards, k, NULL) ||
+      !pf__fec_all_there((const uint8_t *const *)shards + k, m, present + k))
+    return pf_fail(PF_E_ARGUMENT, "a shard's pointer, or that of the flags, is NULL");
+  result = find_lost(fec, &shape, present, &lost);
   if (result != PF_OK || lost == 0) return result;
   if (k == 1) {
     memcpy(shards[0], shards[1 + fec->spare[0]], shard_bytes);

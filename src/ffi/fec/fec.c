@@ -6,35 +6,8 @@
 
 #include "handle.h"
 
-/* Fastest first. */
-static const pf__fec_kernel *const kernels[] = {
-#if defined(__x86_64__)
-    &pf__fec_avx512, &pf__fec_gfni, &pf__fec_avx2, &pf__fec_ssse3,
-#elif defined(__aarch64__)
-    &pf__fec_neon,
-#endif
-    &pf__fec_scalar,
-};
-
-static const pf__fec_kernel *usable_kernel(uint32_t index) {
-  for (size_t i = 0; i < PF_ARRAY_COUNT(kernels); i++)
-    if (kernels[i]->usable() && index-- == 0) return kernels[i];
-  return NULL;
-}
-
-PF_EXPORT const char *pf_fec_kernel(uint32_t index) {
-  const pf__fec_kernel *kernel = usable_kernel(index);
-  return kernel != NULL ? kernel->name : NULL;
-}
-
 PF_EXPORT pf_result pf_fec_select(pf_fec *fec, const char *name) {
-  const pf__fec_kernel *kernel;
-  for (uint32_t i = 0; (kernel = usable_kernel(i)) != NULL; i++) {
-    if (strcmp(kernel->name, name) != 0) continue;
-    fec->kernel = kernel;
-    return PF_OK;
-  }
-  return pf_fail(PF_E_UNSUPPORTED, "this processor has no FEC implementation named %s", name);
+  return pf__fec_kernel_named(name, &fec->kernel);
 }
 
 /* Both sets of rows are to stay in the second-level cache beside what streams through it; where the
@@ -105,10 +78,13 @@ PF_EXPORT pf_result pf_fec_open(uint32_t max_data, uint32_t max_parity, uint32_t
     return pf_fail(PF_E_ARGUMENT, "%u parity shards are not within 1 and 65,535", max_parity);
   if (max_shard_bytes == 0 || max_shard_bytes % PF_SHARD_ALIGN_BYTES != 0)
     return pf_fail(PF_E_ARGUMENT, "a shard of %u bytes is no multiple of 64", max_shard_bytes);
+  if (max_shard_bytes > PF_FEC_SHARD_BYTES_MAX)
+    return pf_fail(PF_E_ARGUMENT, "a shard of %u bytes is above %u", max_shard_bytes,
+                   PF_FEC_SHARD_BYTES_MAX);
   pf_fec *fec = calloc(1, sizeof *fec);
   if (fec == NULL) return pf_fail(PF_E_MEMORY, "no memory for the erasure code");
   pf__fec_field_make();
-  fec->kernel = usable_kernel(0);
+  fec->kernel = pf__fec_kernel_at(0);
   fec->max_data = max_data;
   fec->max_parity = max_parity;
   fec->max_shard_bytes = max_shard_bytes;
@@ -184,6 +160,9 @@ PF_EXPORT pf_result pf_fec_encode(pf_fec *fec, const uint8_t *const *data, uint3
   pf__fec_shape shape;
   pf_result result = pf__fec_shape_of(fec, k, m, shard_bytes, &shape);
   if (result != PF_OK) return result;
+  if (!pf__fec_all_there(data, k, NULL) ||
+      !pf__fec_all_there((const uint8_t *const *)parity, m, NULL))
+    return pf_fail(PF_E_ARGUMENT, "a shard's pointer is NULL");
   if (k == 1) { /* by Leopard's convention */
     for (uint32_t i = 0; i < m; i++) memcpy(parity[i], data[0], shard_bytes);
   } else if (pf__fec_fits(&shape)) {

@@ -17,21 +17,23 @@
 #define PF_FEC_H
 #include "../common/common.h"
 
-#define PF_FEC_SHARDS_MAX 65536u /* data + parity of one block */
+#define PF_FEC_SHARDS_MAX 65536u      /* data + parity of one block */
+#define PF_FEC_SHARD_BYTES_MAX 65536u /* no datagram is longer */
 
 typedef struct pf_fec pf_fec;
 
 /* Makes a handle for blocks of up to `max_data` data and `max_parity` parity shards of up to
  * `max_shard_bytes` each. Uses the fastest implementation that this processor has.
- * PF_E_ARGUMENT: a maximum is 0, or max_shard_bytes is no multiple of 64, or a count is above
- * 65,535. (Their sum may exceed 65,536; a block's may not.) PF_E_MEMORY. */
+ * PF_E_ARGUMENT: a maximum is 0, or max_shard_bytes is no multiple of 64 or above 65,536, or a count
+ * is above 65,535. (Their sum may exceed 65,536; a block's may not.) PF_E_MEMORY. */
 pf_result pf_fec_open(uint32_t max_data, uint32_t max_parity, uint32_t max_shard_bytes,
                       pf_fec **out);
 /* Frees the handle; NULL is allowed. */
 void pf_fec_close(pf_fec *fec);
 
 /* Writes the m parity shards of k data shards. No shard may overlap a parity shard.
- * PF_E_ARGUMENT: a count is 0 or the sum above 65,536, shard_bytes is 0 or no multiple of 64.
+ * PF_E_ARGUMENT: a count is 0 or the sum above 65,536, shard_bytes is 0 or no multiple of 64, a
+ * pointer is NULL.
  * PF_E_BOUNDS: a count or shard_bytes is above what the handle was opened for. */
 pf_result pf_fec_encode(pf_fec *fec, const uint8_t *const *data, uint32_t k,
                         uint8_t *const *parity, uint32_t m, uint32_t shard_bytes);

@@ -6,6 +6,7 @@
 typedef __m512i vec;
 typedef __m512i map;
 #define VEC 64
+#define PRODUCT_VECS 4
 
 static inline vec load(const uint8_t *at) { return _mm512_loadu_si512(at); }
 static inline void store(uint8_t *at, vec x) { _mm512_storeu_si512(at, x); }

@@ -35,8 +35,7 @@ static void make_logarithms(pf__fec_tables *field) {
   field->log[0] = 0;
 }
 
-/* Fills the other forms of a map from its columns. */
-static void make_map(pf__fec_map *map) {
+void pf__fec_map_make(pf__fec_map *map) {
   map->affine = 0;
   for (uint32_t column = 0; column < 8; column++) {
     uint8_t image = (uint8_t)(map->columns >> (8 * column));
@@ -56,9 +55,9 @@ static void make_maps(pf__fec_tables *field) {
     for (uint32_t c = 0; c < 256; c++)
       field->by[c].columns |= (uint64_t)product(c, 1u << i) << (8 * i);
   }
-  make_map(&field->tower);
+  pf__fec_map_make(&field->tower);
   for (uint32_t c = 0; c < 256; c++) {
-    make_map(&field->by[c]);
+    pf__fec_map_make(&field->by[c]);
     field->by_v7[c] = (uint8_t)product(c, 128);
     field->tower_byte[c] =
         field->tower.nibble[0][c & 15] ^ field->tower.nibble[1][c >> 4];

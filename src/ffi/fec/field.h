@@ -29,6 +29,9 @@ typedef struct pf__fec_map {
   _Alignas(16) uint8_t nibble[2][16]; /* images of 0 … 15 and of 0, 16 … 240 */
 } pf__fec_map;
 
+/* Fills the other forms of a map, which are 0, from its columns. */
+void pf__fec_map_make(pf__fec_map *map);
+
 typedef struct pf__fec_tables {
   pf__fec_map by[256]; /* products by c < 256 */
   pf__fec_map tower;   /* hi to what it adds to a */

@@ -6,6 +6,7 @@
 #ifndef PF_FEC_KERNEL_H
 #define PF_FEC_KERNEL_H
 #include "field.h"
+#include "gf8_field.h"
 
 /* Widest unit of any kernel; rows in work buffers are a multiple of it. */
 #define PF__FEC_UNIT_BYTES 128u
@@ -49,6 +50,11 @@ typedef struct pf__fec_kernel {
    * `narrow`: all factors are below 256. */
   void (*combine)(uint8_t *const *out, uint32_t outs, const uint8_t *const *in, uint32_t ins,
                   const pf__fec_factor *factors, uint32_t bytes, bool narrow);
+
+  /* Of the 8-bit code: out[o] = sum over i of f(o, i) in[i] for whole shards of any length. f(o, i)
+   * is factors[(o - o % 4) ins + 4 i + o % 4]. No out may overlap an in. */
+  void (*sum_products)(uint8_t *const *out, uint32_t outs, const uint8_t *const *in, uint32_t ins,
+                       const uint8_t *factors, uint32_t bytes);
 } pf__fec_kernel;
 
 #define PF__FEC_COMBINE_MAX 4u
@@ -59,5 +65,20 @@ extern const pf__fec_kernel pf__fec_ssse3, pf__fec_avx2, pf__fec_gfni, pf__fec_a
 #elif defined(__aarch64__)
 extern const pf__fec_kernel pf__fec_neon;
 #endif
+
+/* The kernels that this processor can run, fastest first; NULL past the end. */
+const pf__fec_kernel *pf__fec_kernel_at(uint32_t index);
+/* PF_E_UNSUPPORTED: there is none of that name here. */
+pf_result pf__fec_kernel_named(const char *name, const pf__fec_kernel **out);
+
+/* False if there is no array, or a pointer is NULL that must not be: any, or, with flags, those of
+ * shards that are present. */
+static inline bool pf__fec_all_there(const uint8_t *const *shards, uint32_t count,
+                                     const uint8_t *present) {
+  if (shards == NULL) return false;
+  for (uint32_t i = 0; i < count; i++)
+    if (shards[i] == NULL && (present == NULL || present[i])) return false;
+  return true;
+}
 
 #endif

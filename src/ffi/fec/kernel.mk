@@ -1,5 +1,6 @@
 # FEC_SOURCES is for every library that carries the erasure code.
-FEC_SOURCES := fec/fec.c fec/decode.c fec/spread.c fec/field.c fec/fec_scalar.c
+FEC_SOURCES := fec/fec.c fec/decode.c fec/spread.c fec/field.c fec/gf8.c fec/kernels.c \
+  fec/fec_scalar.c
 # What -O3 unrolls are the loops over the rows of a pass, which must be in registers.
 ifeq ($(VARIANT),release)
   FEC_UNROLL := -O3
@@ -20,7 +21,9 @@ endif
 LIBRARIES += fec
 fec_SOURCES := $(FEC_SOURCES)
 
-C_TESTS += fec_test
+C_TESTS += fec_test gf8_test
 fec_test_SOURCES := fec/fec_test.c $(FEC_SOURCES)
-FUZZERS += fec_fuzz
+gf8_test_SOURCES := fec/gf8_test.c $(FEC_SOURCES)
+FUZZERS += fec_fuzz gf8_fuzz
 fec_fuzz_SOURCES := fec/fec_fuzz.c $(FEC_SOURCES)
+gf8_fuzz_SOURCES := fec/gf8_fuzz.c $(FEC_SOURCES)

@@ -8,6 +8,7 @@
  *   load, store, add, add3   a + b and a + b + c are XOR
  *   map_of(const pf__fec_map *), apply(map, vec)
  *   KERNEL, KERNEL_NAME, kernel_usable
+ *   PRODUCT_VECS             see gf8_products.h
  *   load_blocks, store_blocks   only if VEC is 64: a unit is then two blocks of a shard
  *
  * The polynomial of P = 2^p values at the points base … base + P - 1 is taken apart in p layers of
@@ -36,6 +37,8 @@
 #define PLANE (VEC > 32 ? VEC : 32)
 #define UNIT (2 * PLANE)
 _Static_assert(UNIT <= PF__FEC_UNIT_BYTES && PLANE % VEC == 0, "rows hold whole units");
+
+#include "gf8_products.h"
 
 typedef struct pair {
   vec a, b;
@@ -387,4 +390,5 @@ const pf__fec_kernel KERNEL = {
     .scale_out = kernel_scale_out,
     .add = kernel_add,
     .combine = kernel_combine,
+    .sum_products = kernel_sum_products,
 };
