@@ -24,8 +24,8 @@ typedef struct pf_fec pf_fec;
 
 /* Makes a handle for blocks of up to `max_data` data and `max_parity` parity shards of up to
  * `max_shard_bytes` each. Uses the fastest implementation that this processor has.
- * PF_E_ARGUMENT: a maximum is 0, or max_shard_bytes is no multiple of 64 or above 65,536, or a count
- * is above 65,535. (Their sum may exceed 65,536; a block's may not.) PF_E_MEMORY. */
+ * PF_E_ARGUMENT: a maximum is 0, or max_shard_bytes is no multiple of 64 or above 65,536, or a
+ * count is above 65,535. (Their sum may exceed 65,536; a block's may not.) PF_E_MEMORY. */
 pf_result pf_fec_open(uint32_t max_data, uint32_t max_parity, uint32_t max_shard_bytes,
                       pf_fec **out);
 /* Frees the handle; NULL is allowed. */

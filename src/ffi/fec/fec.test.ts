@@ -235,6 +235,12 @@ describe("bad input", () => {
     [65536, 1, 64, "65536 data shards are not within"],
     [1, 1, 0, "a shard of 0 bytes is no multiple of 64"],
     [1, 1, 100, "a shard of 100 bytes is no multiple of 64"],
+    [1, 1, 65600, "a shard of 65600 bytes is above 65536"],
+    [1, 1, 0xffffffc0, "a shard of 4294967232 bytes is above 65536"],
+    [-1, 1, 64, "There can't be -1 + 1 shards of 64 bytes"],
+    [1, 2 ** 32 + 1, 64, "There can't be 1 + 4294967297 shards of 64 bytes"],
+    [1, 1, 64.5, "There can't be 1 + 1 shards of 64.5 bytes"],
+    [1, 1, Number.NaN, "There can't be 1 + 1 shards of NaN bytes"],
   ])("an opening for %d+%dx%d is refused", (k, m, bytes, words) => {
     expect(() => new Fec(shape(k, m, bytes))).toThrow(words);
   });
@@ -252,6 +258,26 @@ describe("bad input", () => {
     const block = new ShardBlock(shape(k, m, bytes));
     expect(() => fec.encode(block)).toThrow(words);
     expect(() => fec.decode(block, new Uint8Array(k + m))).toThrow(words);
+  });
+
+  test("a block of 65,537 shards is refused by a handle for the most", () => {
+    const largest = new Fec(shape(65535, 65535, 64));
+    for (const [k, m] of [
+      [65535, 2],
+      [2, 65535],
+      [32768, 32769],
+    ] as const) {
+      const block = new ShardBlock(shape(k, m, 64));
+      const words = `a block can't have ${k} data and ${m} parity shards`;
+      expect(() => largest.encode(block)).toThrow(words);
+      expect(() => largest.decode(block, new Uint8Array(k + m).fill(1))).toThrow(words);
+    }
+    largest.close();
+  });
+
+  test("a block that no memory should hold is refused", () => {
+    expect(() => new ShardBlock(shape(65535, 1, 65536))).toThrow("is too large");
+    expect(() => new ShardBlock(shape(2, -1, 64))).toThrow("There can't be 2 + -1 shards");
   });
 
   test("flags that don't fit the block are refused", () => {

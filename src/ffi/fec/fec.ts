@@ -36,6 +36,23 @@ export interface ShardShape {
   readonly shardBytes: number;
 }
 
+/** What C takes in 32 bits must be meant so: bun:ffi would cut a larger number down. */
+const countMax = 0xffffffff;
+
+function expectShape({ dataCount, parityCount, shardBytes }: ShardShape): void {
+  for (const count of [dataCount, parityCount, shardBytes]) {
+    if (Number.isInteger(count) && count >= 0 && count <= countMax) continue;
+    throw new PfError(
+      "PF_NATIVE_FAILED",
+      `There can't be ${dataCount} + ${parityCount} shards of ${shardBytes} bytes.`,
+      { hint: "Give whole numbers within the erasure code's limits." },
+    );
+  }
+}
+
+/** Most memory of a block: that of the largest frame with all its parity. */
+const blockBytesMax = 2 ** 27;
+
 /** Memory of one block: its data shards, then its parity shards, one behind the other. */
 export class ShardBlock implements ShardShape {
   readonly dataCount: number;
@@ -46,11 +63,20 @@ export class ShardBlock implements ShardShape {
   /** Native addresses of the shards, valid as long as this block. */
   readonly addresses: BigUint64Array;
 
+  /** Throws PF_NATIVE_FAILED for numbers that no block has: negative, broken, or far too large. */
   constructor(shape: ShardShape) {
+    expectShape(shape);
     this.dataCount = shape.dataCount;
     this.parityCount = shape.parityCount;
     this.shardBytes = shape.shardBytes;
     const count = this.dataCount + this.parityCount;
+    if (count * this.shardBytes > blockBytesMax) {
+      throw new PfError(
+        "PF_NATIVE_FAILED",
+        `A block of ${count} shards of ${this.shardBytes} bytes is too large.`,
+        { hint: `Keep it within ${blockBytesMax} bytes.` },
+      );
+    }
     /* One byte more, so that a block of nothing has an address too. */
     const memory = new Uint8Array(count * this.shardBytes + 1);
     this.bytes = memory.subarray(0, count * this.shardBytes);
@@ -68,6 +94,16 @@ export class ShardBlock implements ShardShape {
   /** Shard `index`: data below `dataCount`, parity from there on. A view. */
   shard(index: number): Uint8Array {
     return this.bytes.subarray(index * this.shardBytes, (index + 1) * this.shardBytes);
+  }
+
+  /** Throws PF_NATIVE_FAILED unless there is a flag for each shard. */
+  expectFlags(present: Uint8Array): void {
+    if (present.length === this.shardCount) return;
+    throw new PfError(
+      "PF_NATIVE_FAILED",
+      `The block of ${this.shardCount} shards can't be decoded with ${present.length} flags.`,
+      { hint: "Give one flag for each shard." },
+    );
   }
 
   /** All data shards. A view. */
@@ -88,6 +124,7 @@ export class Fec {
 
   /** Throws PF_NATIVE_FAILED for a size outside the code's limits or an unknown kernel. */
   constructor(max: ShardShape, options: { readonly kernel?: string } = {}) {
+    expectShape(max);
     const out = new OutPointer();
     const { functions, check } = fec();
     check(
@@ -123,13 +160,7 @@ export class Fec {
    * does not take.
    */
   decode(block: ShardBlock, present: Uint8Array): boolean {
-    if (present.length !== block.shardCount) {
-      throw new PfError(
-        "PF_NATIVE_FAILED",
-        `The block of ${block.shardCount} shards can't be decoded with ${present.length} flags.`,
-        { hint: "Give one flag for each shard." },
-      );
-    }
+    block.expectFlags(present);
     const { functions, check } = fec();
     const result = functions.pf_fec_decode(
       this.#open(),

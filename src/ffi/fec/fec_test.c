@@ -163,6 +163,8 @@ static void try_bad_input(void) {
   expect(pf_fec_open(1, 65536, 64, &fec), PF_E_ARGUMENT, "too much parity");
   expect(pf_fec_open(1, 1, 0, &fec), PF_E_ARGUMENT, "empty shards");
   expect(pf_fec_open(1, 1, 96, &fec), PF_E_ARGUMENT, "odd shards");
+  expect(pf_fec_open(1, 1, PF_FEC_SHARD_BYTES_MAX + 64, &fec), PF_E_ARGUMENT, "huge shards");
+  expect(pf_fec_open(1, 1, UINT32_MAX - 63, &fec), PF_E_ARGUMENT, "the hugest shards");
   fec = open_fec(4, 2, 128);
   uint32_t seed = 1;
   block b = make_block(4, 2, 128, &seed);
@@ -174,6 +176,7 @@ static void try_bad_input(void) {
       {0, 2, 64, PF_E_ARGUMENT},         {4, 0, 64, PF_E_ARGUMENT},
       {4, 2, 0, PF_E_ARGUMENT},          {4, 2, 63, PF_E_ARGUMENT},
       {4, 2, 65, PF_E_ARGUMENT},         {65536, 1, 64, PF_E_ARGUMENT},
+      {1, 65536, 64, PF_E_ARGUMENT},     {32768, 32769, 64, PF_E_ARGUMENT},
       {1, UINT32_MAX, 64, PF_E_ARGUMENT}, {UINT32_MAX, 1, 64, PF_E_ARGUMENT},
       {5, 2, 64, PF_E_BOUNDS},           {4, 3, 64, PF_E_BOUNDS},
       {4, 2, 192, PF_E_BOUNDS},          {4, 2, 128, PF_OK},
@@ -185,6 +188,17 @@ static void try_bad_input(void) {
     expect(pf_fec_decode(fec, b.shards, b.present, cases[i].k, cases[i].m, cases[i].bytes),
            cases[i].wanted, "decode's arguments");
   }
+  expect(pf_fec_encode(fec, NULL, 4, b.shards + 4, 2, 64), PF_E_ARGUMENT, "no data");
+  expect(pf_fec_encode(fec, data, 4, NULL, 2, 64), PF_E_ARGUMENT, "no parity");
+  expect(pf_fec_decode(fec, NULL, b.present, 4, 2, 64), PF_E_ARGUMENT, "no shards");
+  expect(pf_fec_decode(fec, b.shards, NULL, 4, 2, 64), PF_E_ARGUMENT, "no flags");
+  uint8_t *held = b.shards[5];
+  b.shards[5] = NULL;
+  expect(pf_fec_encode(fec, data, 4, b.shards + 4, 2, 64), PF_E_ARGUMENT, "a NULL shard");
+  expect(pf_fec_decode(fec, b.shards, b.present, 4, 2, 64), PF_E_ARGUMENT, "a NULL shard");
+  b.present[0] = b.present[5] = 0;
+  expect(pf_fec_decode(fec, b.shards, b.present, 4, 2, 64), PF_OK, "a missing NULL shard");
+  b.shards[5] = held;
   expect(pf_fec_select(fec, "abacus"), PF_E_UNSUPPORTED, "an unknown kernel");
   free_block(&b);
   pf_fec_close(fec);

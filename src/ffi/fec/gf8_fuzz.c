@@ -1,7 +1,7 @@
 /*
- * The input names a block's geometry and what is lost of it, as packets of a stranger would: counts,
- * shard bytes, capacity of the handle, one bit per shard. Whatever it is, encode and decode keep
- * within their memory, and what they rebuild is what was sent.
+ * The input names a block's geometry and what is lost of it, as packets of a stranger would:
+ * counts, shard bytes, capacity of the handle, one bit per shard. Whatever it is, encode and decode
+ * keep within their memory, and what they rebuild is what was sent.
  */
 #include <stdlib.h>
 #include <string.h>
