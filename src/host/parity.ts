@@ -14,16 +14,16 @@ export interface ParityControlOptions {
   readonly share: PerMille;
   /** A share that a person chose does not adapt. */
   readonly isPinned: boolean;
-  /** Called when the share changes. */
-  readonly setShare: (share: PerMille) => void;
+  /** Called when the share or the loss rate changes that short blocks are made for. */
+  readonly setParity: (share: PerMille, lossPermille: number) => void;
 }
 
 export class ParityControl {
-  readonly #setShare: (share: PerMille) => void;
+  readonly #setParity: ParityControlOptions["setParity"];
   #state: ParityState;
 
-  constructor({ share, isPinned, setShare }: ParityControlOptions) {
-    this.#setShare = setShare;
+  constructor({ share, isPinned, setParity }: ParityControlOptions) {
+    this.#setParity = setParity;
     this.#state = initialParityState(share, isPinned);
   }
 
@@ -51,10 +51,10 @@ export class ParityControl {
   }
 
   #take(event: ParityEvent): void {
-    const before = this.#state.share;
-    const { state, share } = adaptParity(this.#state, event, performance.now());
+    const before = this.#state;
+    const { state, share, loss } = adaptParity(before, event, performance.now());
     this.#state = state;
-    if (share !== before) this.#setShare(share);
+    if (share !== before.share || loss !== before.loss) this.#setParity(share, loss);
   }
 }
 

@@ -113,9 +113,10 @@ export class HostPipeline {
     this.send.setBitrate(bitrateKbps);
   }
 
-  setParity(share: PerMille): void {
+  /** The share that every block gets, and the loss rate by which short ones get more. */
+  setParity(share: PerMille, lossPermille: number): void {
     this.#parityPermille = share;
-    this.send.setParity(share, parityTable(share));
+    this.send.setParity(share, parityTable(share, lossPermille));
   }
 
   /** Holds the stream before its encoder, where the newest picture waits. */

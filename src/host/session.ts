@@ -136,7 +136,7 @@ export class HostSession {
     this.#parity = new ParityControl({
       share: pipeline.parityPermille,
       isPinned: isParityPinned || hello.fecPermille !== null,
-      setShare: (share) => pipeline.setParity(share),
+      setParity: (share, loss) => pipeline.setParity(share, loss),
     });
     this.#probe = new HostProbe({
       session: pipeline.session,

@@ -37,14 +37,12 @@ export interface Simulation {
 }
 
 const framesPerSecond = 60;
-/** 20 Mbps, each frame between a half and one and a half of the mean. */
-const frameBytesMean = 20e6 / 8 / framesPerSecond;
-/** A keyframe answers a lost frame, so much larger than the mean. */
+/** Each frame is between a half and one and a half of the mean; a keyframe that answers a lost one: */
 const keyframeFactor = 2;
 /** From a loss to the keyframe that answers it: stall, request and encoder. */
 const keyframeDelayFrames = 3;
-/** What a packet takes at 1 Gbps. */
-const nsPerByte = 8;
+/** What a packet takes on the host's own cable, at 10 Gbps. */
+const nsPerByte = 0.8;
 /** As loss_report.c waits for a further shard of a settled frame. */
 const waitNs = 20e6;
 /** From the sender to the sender: the path, twice, and some time of both ends. */
@@ -171,6 +169,7 @@ export function simulate(trace: Trace, share: number | "adaptive", seed = 1): Si
   const initial = perMille(share === "adaptive" ? limit("parity_permille_default") : share);
   let state: ParityState = initialParityState(initial, share !== "adaptive");
   let table = parityTable(state.share);
+  const meanBytes = (trace.mbps * 1e6) / 8 / framesPerSecond;
   let [reportMs, keyframeAt] = [-1000 * trace.onset, 0];
   let [frames, framesLost, dataPackets, parityPackets] = [0, 0, 0, 0];
   const shares: { seconds: number; permille: number }[] = [];
@@ -179,16 +178,18 @@ export function simulate(trace: Trace, share: number | "adaptive", seed = 1): Si
     const nowMs = (frame * 1000) / framesPerSecond - 1000 * trace.onset;
     for (; reportMs + reportDelayMs <= nowMs; reportMs += lossIntervalMs) {
       const event = { type: "report", report: receiver.report(reportMs) } as const;
-      const before = state.share;
+      const before = state;
       state = adaptParity(state, event, reportMs + reportDelayMs).state;
-      if (state.share !== before) table = parityTable(state.share);
+      if (state.share !== before.share || state.loss !== before.loss) {
+        table = parityTable(state.share, state.loss);
+      }
       if (nowMs < 0) continue;
       shares.push({ seconds: nowMs / 1000, permille: state.share });
       causes.add(state.cause);
     }
     const factor = frame === keyframeAt ? keyframeFactor : 0.5 + random.unit();
-    const sent = cut(frameBytesMean * factor, state.share, table);
-    const departures = depart(sent, nowMs * 1e6);
+    const sent = cut(meanBytes * factor, state.share, table);
+    const departures = depart(sent, trace.mbps, nowMs * 1e6);
     const arrivals = new Float64Array(departures.count).fill(Number.POSITIVE_INFINITY);
     const link = nowMs < 0 ? clean : path(nowMs / 1000);
     const lost = link(departures, (i, atNs) => {
@@ -214,11 +215,11 @@ const clean: Link = ({ count, packetBytes, atNs }, arrive) => {
 };
 
 /** The burst leaves at once, the rest at four times the stream's rate. */
-function depart(sent: Sent, nowNs: number): Departures {
+function depart(sent: Sent, mbps: number, nowNs: number): Departures {
   const count = sent.dataCount + sent.parityCount;
   const packetBytes = sent.shardBytes + packetHeader.bytes + shardHeader.bytes + sealTagBytes;
   const atNs = new Float64Array(count);
-  const pacedNsPerByte = 8e9 / (20e6 * limit("pace_multiple"));
+  const pacedNsPerByte = 8e3 / (mbps * limit("pace_multiple"));
   for (let i = 0, at = nowNs; i < count; i++) {
     atNs[i] = at;
     at += packetBytes * (i * packetBytes < limit("burst_bytes") ? nsPerByte : pacedNsPerByte);

@@ -8,6 +8,8 @@ import { type Link, type LinkShape, linkModels } from "../loss/models.ts";
 export interface Trace {
   readonly name: string;
   readonly does: string;
+  /** Of the stream, without parity. */
+  readonly mbps: number;
   /** When the path stops to be clean, and how long it is looked at from then on, in seconds. */
   readonly onset: number;
   readonly seconds: number;
@@ -77,11 +79,13 @@ const narrow = (kbps: number, queueMs: number) => (): Path => {
 
 /** Long enough for the share to have come down from what a session starts with. */
 const onset = 20;
+const mbps = 20;
 
 export const traces: readonly Trace[] = [
   {
     name: "clean",
     does: "a LAN that loses nothing, from the start",
+    mbps,
     onset: 0,
     seconds: 60,
     open: model("iid", 0),
@@ -89,13 +93,23 @@ export const traces: readonly Trace[] = [
   ...[0.01, 0.05, 0.1].map((share) => ({
     name: `random ${100 * share}%`,
     does: "each packet is lost by itself",
+    mbps,
     onset,
     seconds: 60,
     open: model("iid", share),
   })),
   {
+    name: "random 5%, 500 Mbps",
+    does: "each packet is lost by itself; frames of 800 packets, where chance evens out",
+    mbps: 500,
+    onset,
+    seconds: 60,
+    open: model("iid", 0.05),
+  },
+  {
     name: "random 8%, 20 s long",
     does: "each packet is lost by itself, then none is",
+    mbps,
     onset,
     seconds: 60,
     open: model("iid", 0.08, 20),
@@ -103,6 +117,7 @@ export const traces: readonly Trace[] = [
   {
     name: "Wi-Fi bursts",
     does: "1% is lost, in bursts of 8 packets on average (Gilbert-Elliott)",
+    mbps,
     onset,
     seconds: 60,
     open: model("ge", 0.01),
@@ -110,6 +125,7 @@ export const traces: readonly Trace[] = [
   {
     name: "a burst each 2 s",
     does: "14 packets in a row",
+    mbps,
     onset,
     seconds: 60,
     open: bursts(14, 2),
@@ -117,6 +133,7 @@ export const traces: readonly Trace[] = [
   {
     name: "a burst each 15 s",
     does: "14 packets in a row",
+    mbps,
     onset,
     seconds: 180,
     open: bursts(14, 15),
@@ -124,6 +141,7 @@ export const traces: readonly Trace[] = [
   {
     name: "frame ends",
     does: "each frame loses the last 8% of its packets",
+    mbps,
     onset,
     seconds: 60,
     open: model("tail", 0.08),
@@ -131,6 +149,7 @@ export const traces: readonly Trace[] = [
   {
     name: "jitter",
     does: "every third packet is up to 15 ms late, none is lost",
+    mbps,
     onset,
     seconds: 60,
     open: model("jitter", 0.33),
@@ -138,6 +157,7 @@ export const traces: readonly Trace[] = [
   {
     name: "congestion",
     does: "the path carries 26 Mbps from the start: the stream with 5% parity, not with 20%",
+    mbps,
     onset: 0,
     seconds: 60,
     open: narrow(26_000, 40),
@@ -145,6 +165,7 @@ export const traces: readonly Trace[] = [
   {
     name: "heavy congestion",
     does: "the path carries 18 Mbps, which is less than the stream alone",
+    mbps,
     onset,
     seconds: 60,
     open: narrow(18_000, 40),

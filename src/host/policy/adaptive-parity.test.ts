@@ -9,7 +9,7 @@ import {
   type LossReport,
   type ParityState,
 } from "./adaptive-parity.ts";
-import { parityCount } from "./parity.ts";
+import { parityCount, shareForLoss } from "./parity.ts";
 
 /** 100 ms of six frames of 40 data and 10 parity shards, of which nothing is lost. */
 const clean: LossReport = {
@@ -99,9 +99,11 @@ describe("up", () => {
   test("one report of heavy loss is enough to go far up, a second of it to be there", () => {
     const host = settled();
     expect(host.share).toBe(50);
-    expect(host.hear(random(24)).share).toBeGreaterThanOrEqual(150);
-    expect(host.hear(random(24), 10).share).toBeGreaterThanOrEqual(280);
-    expect(host.share).toBeLessThanOrEqual(400);
+    expect(host.hear(random(24)).state.loss).toBeGreaterThanOrEqual(45);
+    expect(host.hear(random(24), 10).state.loss).toBeGreaterThanOrEqual(70);
+    expect(host.state.loss).toBeLessThanOrEqual(100);
+    expect(host.share).toBeGreaterThanOrEqual(shareForLoss(70));
+    expect(host.share).toBeLessThanOrEqual(300);
     expect(host.state.cause).toBe("random");
   });
 
@@ -223,7 +225,7 @@ describe("a share that a person fixed", () => {
   test("can be fixed from the start", () => {
     const state = initialParityState(perMille(300), true);
     const event = { type: "report", report: { ...clean, ...random(60) } } as const;
-    expect(adaptParity(state, event, 5000)).toEqual({ state, share: perMille(300) });
+    expect(adaptParity(state, event, 5000)).toEqual({ state, share: perMille(300), loss: 75 });
   });
 });
 

@@ -7,15 +7,16 @@
  *     20% ┤──┐      │          └─┐ 1% each 250 ms of packets without such a need
  *      5% ┤  └──────┘            └─────
  *
- * Each report gives a *need*, the share that would have been right for it, the larger of
+ * Each report gives a *need*, what would have been right for it:
  *
- *   - for loss by chance: four times the loss rate, as parity.ts means a share. The rate is the most
- *     that the last spans of time (from the newest report alone to 3 s) surely had, so that a sudden
- *     loss is answered at once and chance alone is not;
+ *   - for loss by chance: the parity that parity.ts gives a block of its length at the loss rate. The
+ *     rate is the most that the last spans of time (from the newest report alone to 3 s) surely had,
+ *     so that a sudden loss is answered at once and chance alone is not;
  *   - for loss in bursts: the share at which the frame that came closest to the end of its parity
  *     would have had a quarter to spare, half again for a burst, since the next may be longer.
  *
- * The share is the largest need that is remembered. A need is remembered for 5 s; when the share has
+ * So there are two figures, the share that every block gets and the loss rate by which short blocks
+ * get more. Each is the largest need that is remembered. A need is remembered for 5 s; when the share has
  * to rise again to where it came down from, for twice as long the next time (up to half a minute),
  * so that bursts far apart don't find it low each time.
  *
@@ -28,7 +29,7 @@
 import { type PerMille, perMille } from "../../base/units.ts";
 import type { MessageOf } from "../../wire/control.ts";
 import { limit } from "../../wire/limits.ts";
-import { lossOfShare, shareForCount } from "./parity.ts";
+import { lossOfShare, shareForCount, shareForLoss } from "./parity.ts";
 
 export type LossReport = MessageOf<"lossReport">;
 
@@ -59,6 +60,8 @@ export type ParityCause =
 
 export interface ParityState {
   readonly share: PerMille;
+  /** Loss rate that blocks are made for, in thousandths. */
+  readonly loss: number;
   readonly isPinned: boolean;
   readonly cause: ParityCause;
   /** When the last report came; null = none yet. */
@@ -67,7 +70,7 @@ export interface ParityState {
   readonly clockMs: number;
   /** Reports of the last seconds, newest last. */
   readonly spans: readonly Span[];
-  /** Falling shares at rising times: what is behind a larger one does not matter. */
+  /** Oldest first, without those that a later one has in all. */
   readonly needs: readonly Need[];
   readonly holdMs: number;
   readonly raisedMs: number;
@@ -93,6 +96,7 @@ interface Span {
 interface Need {
   readonly atMs: number;
   readonly share: number;
+  readonly loss: number;
 }
 
 /** Long enough that chance evens out: 3,000 packets of a small stream. */
@@ -118,6 +122,8 @@ const congestedShareMax = 250;
 /** So many frames lost within a second of a share that was right for what was seen: in vain. */
 const trialMs = 1000;
 const trialFramesLost = 3;
+/** A frame that was sent before the share rose may be told lost so long afterwards. */
+const reportedMs = 400;
 /** Then it is tried again: the path may have become another one. */
 const restForMs = 10_000;
 /** Fewer reports than this are too few for a rate without doubt. */
@@ -130,12 +136,13 @@ const silenceMs = 2000;
 export function initialParityState(share: PerMille, isPinned = false): ParityState {
   return {
     share,
+    loss: lossOfShare(share),
     isPinned,
     cause: isPinned ? "pinned" : "start",
     heardMs: null,
     clockMs: 0,
     spans: [],
-    needs: [{ atMs: 0, share }],
+    needs: [{ atMs: 0, share, loss: lossOfShare(share) }],
     holdMs: holdMsMin,
     raisedMs: 0,
     loweredMs: 0,
@@ -144,14 +151,14 @@ export function initialParityState(share: PerMille, isPinned = false): ParitySta
   };
 }
 
-/** The share after an event at `nowMs`, on any clock that does not go back. */
+/** The share and the loss rate after an event at `nowMs`, on any clock that does not go back. */
 export function adaptParity(
   state: ParityState,
   event: ParityEvent,
   nowMs: number,
-): { readonly state: ParityState; readonly share: PerMille } {
+): { readonly state: ParityState; readonly share: PerMille; readonly loss: number } {
   const next = step(state, event, nowMs);
-  return { state: next, share: next.share };
+  return { state: next, share: next.share, loss: next.loss };
 }
 
 function step(state: ParityState, event: ParityEvent, nowMs: number): ParityState {
@@ -163,9 +170,8 @@ function step(state: ParityState, event: ParityEvent, nowMs: number): ParityStat
 }
 
 function pin(state: ParityState, share: PerMille | null): ParityState {
-  if (share !== null) return { ...state, share, isPinned: true, cause: "pinned" };
-  if (!state.isPinned) return state;
-  return initialParityState(state.share);
+  if (share !== null) return initialParityState(share, true);
+  return state.isPinned ? initialParityState(state.share) : state;
 }
 
 function hear(before: ParityState, report: LossReport, nowMs: number): ParityState {
@@ -182,8 +188,9 @@ function hear(before: ParityState, report: LossReport, nowMs: number): ParitySta
   const cause = isOwn ? "client" : isResting ? "congestion" : causeOf(report, spans);
   const state = { ...before, heardMs: nowMs, clockMs, spans, cause };
   if (cause === "congestion") return answerCongestion(state, report);
-  const need = isOwn ? 0 : needOf(report, spans);
-  return settle({ ...state, needs: remember(state, need) });
+  const rate = isOwn ? 0 : lossRate(spans);
+  const worst = isOwn ? 0 : needOfWorst(report);
+  return settle({ ...state, needs: remember(state, rate, worst) });
 }
 
 /**
@@ -195,18 +202,19 @@ function answerCongestion(state: ParityState, report: LossReport): ParityState {
   if (clockMs < restMs) return settle({ ...state, needs: [] });
   const lately = spans.filter(({ atMs }) => clockMs - atMs < trialMs);
   const triedMs = clockMs - Math.max(raisedMs, restMs);
-  const isInVain = triedMs >= trialMs && sum(lately, "framesLost") >= trialFramesLost;
+  const isInVain = triedMs >= trialMs + reportedMs && sum(lately, "framesLost") >= trialFramesLost;
   if (isInVain) {
     const share = perMille(limit("parity_permille_min"));
-    return { ...state, share, needs: [], loweredMs: clockMs, restMs: clockMs + restForMs };
+    const least = { share, loss: lossOfShare(share), needs: [] };
+    return { ...state, ...least, loweredMs: clockMs, restMs: clockMs + restForMs };
   }
-  const need = Math.min(needOfWorst(report), congestedShareMax);
-  const needs = remember(state, need).map((old) => ({
-    ...old,
-    share: Math.min(old.share, congestedShareMax),
-  }));
-  const share = perMille(Math.min(state.share, congestedShareMax));
-  return settle({ ...state, share, needs });
+  const bounded = <Of extends { readonly share: number; readonly loss: number }>(of: Of): Of => ({
+    ...of,
+    share: Math.min(of.share, congestedShareMax),
+    loss: Math.min(of.loss, lossOfShare(congestedShareMax)),
+  });
+  const needs = remember(state, 0, needOfWorst(report)).map(bounded);
+  return settle({ ...bounded(state), needs });
 }
 
 /** A report is from outside: what contradicts itself is cut to what can be. */
@@ -226,11 +234,6 @@ function causeOf(report: LossReport, spans: readonly Span[]): ParityCause {
   if (report.framesBeyond > 0) return "beyond";
   if (lost > 0) return lost >= 2 * runs ? "bursts" : "random";
   return report.packetsLate > 0 ? "late" : "clean";
-}
-
-/** The share that would have been right for what the report and the spans tell. */
-function needOf(report: LossReport, spans: readonly Span[]): number {
-  return Math.max(lossRate(spans) / lossOfShare, needOfWorst(report));
 }
 
 /**
@@ -255,29 +258,46 @@ function needOfWorst({ worst }: LossReport): number {
   return shareForCount(worst.data, Math.ceil(worst.lost * margin));
 }
 
-function remember({ needs, holdMs, clockMs: atMs }: ParityState, need: number): readonly Need[] {
-  const share = Math.min(need, limit("parity_permille_max"));
-  const kept = needs.filter((old) => old.share > share && atMs - old.atMs < holdMs);
-  return share > limit("parity_permille_min") ? [...kept, { atMs, share }] : kept;
+/** The needs with the one of a loss rate and of a share for the worst frame. */
+function remember(state: ParityState, rate: number, worst: number): readonly Need[] {
+  const { needs, holdMs, clockMs: atMs } = state;
+  const most = limit("parity_permille_max");
+  const share = Math.min(Math.max(worst, shareForLoss(rate)), most);
+  const loss = Math.min(Math.max(rate, lossOfShare(worst)), lossOfShare(most));
+  const kept = needs.filter((old) => {
+    return atMs - old.atMs < holdMs && (old.share > share || old.loss > loss);
+  });
+  return [...kept, { atMs, share, loss }];
 }
 
 /** Jumps up to what is needed, or takes a step down. */
 function settle(state: ParityState): ParityState {
-  const { share, clockMs, needs, raisedMs, loweredMs } = state;
-  const needed = Math.ceil(Math.max(limit("parity_permille_min"), needs[0]?.share ?? 0));
-  if (needed > share) {
-    const wasHigh = loweredMs > raisedMs && needed <= state.highShare + raiseMin;
-    const isAgain = wasHigh && needed >= share + raiseMin;
-    const sinceMs = clockMs - loweredMs;
-    const longer = sinceMs < holdMsMax ? Math.min(state.holdMs * 2, holdMsMax) : holdMsMin;
-    const holdMs = isAgain ? longer : state.holdMs;
-    return { ...state, share: perMille(needed), holdMs, raisedMs: clockMs };
+  const { share, loss, clockMs, needs, raisedMs, loweredMs } = state;
+  const least = limit("parity_permille_min");
+  const neededShare = Math.ceil(Math.max(least, ...needs.map((need) => need.share)));
+  const neededLoss = Math.max(lossOfShare(least), ...needs.map((need) => need.loss));
+  if (neededShare > share || neededLoss > loss) {
+    const raised = perMille(Math.max(share, neededShare));
+    const holdMs = holdAfterRise(state, raised);
+    return { ...state, share: raised, loss: Math.max(loss, neededLoss), holdMs, raisedMs: clockMs };
   }
   const isDue = clockMs - Math.max(raisedMs, loweredMs) >= lowerMs;
-  if (needed === share || !isDue) return state;
-  const lower = perMille(Math.max(needed, share - lowerBy));
-  const highShare = loweredMs > raisedMs ? state.highShare : share;
-  return { ...state, share: lower, loweredMs: clockMs, highShare };
+  if (!isDue || (neededShare === share && neededLoss === loss)) return state;
+  return {
+    ...state,
+    share: perMille(Math.max(neededShare, share - lowerBy)),
+    loss: Math.max(neededLoss, loss - lossOfShare(lowerBy)),
+    loweredMs: clockMs,
+    highShare: loweredMs > raisedMs ? state.highShare : share,
+  };
+}
+
+/** Needs are remembered for longer when the share has to rise to where it came down from. */
+function holdAfterRise(state: ParityState, raised: number): number {
+  const { share, highShare, holdMs, clockMs, raisedMs, loweredMs } = state;
+  const wasHigh = loweredMs > raisedMs && raised <= highShare + raiseMin;
+  if (!wasHigh || raised < share + raiseMin) return holdMs;
+  return clockMs - loweredMs < holdMsMax ? Math.min(holdMs * 2, holdMsMax) : holdMsMin;
 }
 
 const sum = (spans: readonly Span[], of: Exclude<keyof Span, "atMs">): number =>

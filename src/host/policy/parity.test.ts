@@ -6,6 +6,7 @@ import {
   parityCount,
   parityTable,
   shareForCount,
+  shareForLoss,
 } from "./parity.ts";
 
 test("the binomial tail agrees with values worked out by hand", () => {
@@ -44,4 +45,20 @@ test("the share for a count of parity is the least that gives it", () => {
   }
   expect([257, 1740].map((dataCount) => Number(shareForCount(dataCount, 100)))).toEqual([390, 58]);
   expect([shareForCount(40, 1000), shareForCount(60_000, 1)].map(Number)).toEqual([500, 50]);
+});
+
+test("a loss rate gives each length of block what it needs, the longest the least share", () => {
+  for (const loss of [12.5, 50, 100]) {
+    const share = perMille(Math.ceil(shareForLoss(loss)));
+    const table = parityTable(share, loss);
+    for (let dataCount = 1; dataCount < table.length; dataCount++) {
+      const parity = table[dataCount] as number;
+      expect(binomialTail(dataCount + parity, loss / 1000, parity)).toBeLessThanOrEqual(
+        frameLossTarget,
+      );
+    }
+    const long = Math.ceil((1740 * share) / 1000);
+    expect(binomialTail(1740 + long, loss / 1000, long)).toBeLessThanOrEqual(frameLossTarget);
+    expect(Number(share)).toBeLessThan(loss * 4);
+  }
 });

@@ -6,9 +6,10 @@
  *   - the share of k, rounded up,
  *   - the protocol's least number,
  *   - the least m with P(more than m of k + m shards lost) ≤ `frameLossTarget`, where each shard is
- *     lost independently at a quarter of the share (20% parity is meant for 5% loss).
+ *     lost independently at the loss rate that is expected; a share alone is meant for a quarter of
+ *     it (20% parity for 5% loss), which is right for blocks of about 60 shards.
  *
- * Blocks longer than the table have enough shards for the share alone.
+ * Blocks longer than the table have enough shards for the share alone. Loss rates are thousandths.
  */
 import { type PerMille, perMille } from "../../base/units.ts";
 import { limit } from "../../wire/limits.ts";
@@ -16,8 +17,8 @@ import { limit } from "../../wire/limits.ts";
 /** 1 frame in 10,000: a lost frame also takes the few with it that wait for the keyframe. */
 export const frameLossTarget = 1e-4;
 
-/** Random loss that a share is meant for, as a fraction of it. */
-export const lossOfShare = 1 / 4;
+/** Random loss that a share is meant for unless more is known of it. */
+export const lossOfShare = (share: number): number => share / 4;
 
 /** P(X > limit) for X ~ Binomial(count, probability). */
 export function binomialTail(count: number, probability: number, limitCount: number): number {
@@ -30,13 +31,23 @@ export function binomialTail(count: number, probability: number, limitCount: num
   return Math.max(0, 1 - below);
 }
 
-/** Parity shards of a block of `dataCount` (1…256) data shards at a share. */
-export function parityCount(dataCount: number, share: PerMille): number {
-  const loss = (share / 1000) * lossOfShare;
+/** Parity shards of a block of `dataCount` (1…256) data shards at a share and a loss rate. */
+export function parityCount(
+  dataCount: number,
+  share: PerMille,
+  lossPermille = lossOfShare(share),
+): number {
+  const loss = lossPermille / 1000;
   const most = Math.min(dataCount * 4 + 8, limit("shard_count_max") - dataCount);
   let count = Math.max(limit("parity_count_min"), Math.ceil((dataCount * share) / 1000));
   while (count < most && binomialTail(dataCount + count, loss, count) > frameLossTarget) count++;
   return count;
+}
+
+/** The share that the longest block of the table needs at a loss rate: enough for longer ones. */
+export function shareForLoss(lossPermille: number): number {
+  const longest = limit("parity_table_count") - 1;
+  return (1000 * parityCount(longest, perMille(0), lossPermille)) / longest;
 }
 
 /** The least share within the limits at which `dataCount` (≥ 1) data shards get `count` parity. */
@@ -54,10 +65,10 @@ export function shareForCount(dataCount: number, count: number): PerMille {
 }
 
 /** Parity by data shard count, 0…256 (entry 0 is unused). */
-export function parityTable(share: PerMille): Uint16Array {
+export function parityTable(share: PerMille, lossPermille = lossOfShare(share)): Uint16Array {
   const table = new Uint16Array(limit("parity_table_count"));
   for (let dataCount = 1; dataCount < table.length; dataCount++) {
-    table[dataCount] = parityCount(dataCount, share);
+    table[dataCount] = parityCount(dataCount, share, lossPermille);
   }
   return table;
 }
