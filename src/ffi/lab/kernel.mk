@@ -1,6 +1,6 @@
 # Everything that streams, as it is, but for two functions: the packets of the host stay in memory,
 # and no thread asks for urgency.
-LAB_SOURCES = lab/lab.c lab/ends.c $(MEDIA_SOURCES) $(FEC_SOURCES)
+LAB_SOURCES = lab/lab.c lab/ends.c lab/moonlight.c $(MEDIA_SOURCES) $(FEC_SOURCES)
 LAB_LINK := -Wl,--wrap=pf_udp_send -Wl,--wrap=pf_thread_urgent
 
 LIBRARIES += lab

@@ -6,13 +6,14 @@
 
 #include "ends.h"
 #include "lab_state.h"
+#include "moonlight.h"
 
 /* Frames are cut from one piece of random bytes at places that differ: no two frames of a whole
  * minute have a byte in the same place, and nothing has to be filled. */
 #define CONTENT_PLACES 4096u
 #define CONTENT_STEP 61u
 
-static const pf__scheme *const schemes[] = {&pf__lab_gf16};
+static const pf__scheme *const schemes[] = {&pf__lab_gf16, &pf__lab_gf8};
 
 static void *reserve(size_t bytes) {
   void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,

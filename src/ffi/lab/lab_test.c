@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lab.h"
+#include "moonlight.h"
 
 #define CHECK(condition)                                                          \
   do {                                                                            \
@@ -55,10 +56,38 @@ static void refuse(pf_lab_config config) {
   CHECK(lab == NULL);
 }
 
+/* Data shards of Moonlight's packets that still get parity, by share. */
+static void find_wall(void) {
+  static const struct {
+    uint32_t percent, shards;
+  } walls[] = {{20, 848}, {10, 924}, {1, 1008}};
+  const uint32_t payload = PF_LAB_SHARD_BYTES - PF_LAB_SHARD_HEADER_BYTES;
+  for (uint32_t i = 0; i < PF_ARRAY_COUNT(walls); i++) {
+    uint32_t most = walls[i].shards * payload - 8;
+    pf_lab_blocks below = pf__lab_blocks_of(most, walls[i].percent);
+    CHECK(below.count == 4 && below.data_count == walls[i].shards);
+    for (uint32_t block = 0; block < 4; block++) {
+      CHECK(below.parity[block] > 0);
+      CHECK(below.data[block] + below.parity[block] <= 255);
+    }
+    pf_lab_blocks beyond = pf__lab_blocks_of(most + 1, walls[i].percent);
+    CHECK(beyond.count == 4 && beyond.data_count == walls[i].shards + 1);
+    CHECK(beyond.parity[0] == 0 && beyond.parity[3] == 0);
+  }
+  CHECK(pf__lab_blocks_of(4 * 1023 * payload - 8, 20).count == 4);
+  CHECK(pf__lab_blocks_of(4 * 1023 * payload - 7, 20).count == 0);
+  pf_lab_blocks one = pf__lab_blocks_of(1, 20);
+  CHECK(one.count == 1 && one.data[0] == 1 && one.parity[0] == 2);
+}
+
 int main(void) {
+  find_wall();
   run(PF_LAB_GF16, 1);
   run(PF_LAB_GF16, 50000);
   run(PF_LAB_GF16, 700000);
+  run(PF_LAB_GF8, 1);
+  run(PF_LAB_GF8, 50000);
+  run(PF_LAB_GF8, 1100000);
   refuse((pf_lab_config){.scheme = 9, .frame_bytes = 1, .slot_count = 1});
   refuse((pf_lab_config){.slot_count = 1});
   refuse((pf_lab_config){.frame_bytes = PF_FRAME_BYTES_MAX, .slot_count = 1});
