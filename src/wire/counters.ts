@@ -96,6 +96,8 @@ export const counterTables = {
     "receive_calls",
     "urgent",
   ]),
+  // Gauges: gso, 1 while bursts leave in one piece; timed, 1 while the kernel keeps packets until
+  // their time, 0 while the sender waits by itself
   session: counters("session", [
     "packets",
     "dropped_header",
@@ -105,6 +107,9 @@ export const counterTables = {
     "packets_disordered",
     "hellos",
     "path_changes",
+    "gso",
+    "gso_refused",
+    "timed",
   ]),
   receive: counters(
     "receive",

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2336603329u
+#define PF_ABI_HASH 2473785463u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -762,6 +762,9 @@ typedef struct pf_session_counters {
   uint64_t packets_disordered;
   uint64_t hellos;
   uint64_t path_changes;
+  uint64_t gso;
+  uint64_t gso_refused;
+  uint64_t timed;
 } pf_session_counters;
 
 typedef struct pf_receive_counters {

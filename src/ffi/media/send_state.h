@@ -17,6 +17,7 @@ typedef struct pf__frame {
   uint32_t queue_us, encode_us;
   uint32_t sent;     /* shards that have left */
   uint64_t first_ns; /* when the first of them had left; 0 = not begun */
+  uint64_t launch_ns; /* when the kernel lets go of the newest shards; 0 = it has */
   bool has_parity;
   pf_pacer pacer;
 } pf__frame;

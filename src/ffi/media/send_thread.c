@@ -61,10 +61,18 @@ static void send_next(pf_send *send, pf__frame *frame) {
   uint32_t count = end - frame->sent, burst_max = pf_session_burst_max(body_bytes);
   count = pf_pacer_chunk(&frame->pacer, count < burst_max ? count : burst_max, body_bytes);
   uint64_t when_ns = pf_pacer_next(&frame->pacer, (uint64_t)count * body_bytes);
-  if (when_ns > frame->pacer.begin_ns) pace(send, frame, when_ns);
+  bool is_timed = pf_session_is_timed(send->session);
+  if (when_ns > frame->pacer.begin_ns) pace(send, frame, pf_pacer_wake(when_ns, is_timed));
+  if (!is_timed || frame->pacer.bytes_per_second == 0) when_ns = 0; /* now, or in a hurry */
+  const pf_session_burst burst = {.bodies = frame->bodies + frame->sent * (size_t)body_bytes,
+                                  .body_stride = body_bytes,
+                                  .body_bytes = body_bytes,
+                                  .count = count,
+                                  .plane = send->plane,
+                                  .launch_ns = when_ns};
   pf_udp_sent sent;
-  pf_session_send(send->session, send->plane, frame->bodies + frame->sent * (size_t)body_bytes,
-                  body_bytes, body_bytes, count, &sent);
+  pf_session_send(send->session, &burst, &sent);
+  frame->launch_ns = when_ns;
   frame->sent += count;
   pf_count(send->counters.packets, sent.packets);
   pf_count(send->counters.packet_bytes, (uint64_t)sent.packets * body_bytes);
@@ -100,7 +108,7 @@ static void send_frame(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps) {
   while (frame->sent < block->data_count) send_next(send, frame);
   make_parity(send, frame);
   while (frame->sent < block->data_count + block->parity_count) send_next(send, frame);
-  uint64_t last_ns = pf_now_ns();
+  uint64_t now_ns = pf_now_ns(), last_ns = frame->launch_ns > now_ns ? frame->launch_ns : now_ns;
   pf_count(send->counters.frames, 1);
   pf_count(send->counters.frame_bytes, frame->bytes);
   pf_gauge(send->counters.last_ns, last_ns);
@@ -117,8 +125,12 @@ static void send_frame(pf_send *send, pf__frame *frame, uint32_t bitrate_kbps) {
 
 static void send_tip(pf_send *send, uint32_t frame) {
   pf_tip_body body = {.frame = frame, .sent = 1};
+  const pf_session_burst burst = {.bodies = (const uint8_t *)&body,
+                                  .body_bytes = sizeof body,
+                                  .count = 1,
+                                  .plane = PF_PLANE_TIP};
   pf_udp_sent sent;
-  pf_session_send(send->session, PF_PLANE_TIP, (const uint8_t *)&body, 0, sizeof body, 1, &sent);
+  pf_session_send(send->session, &burst, &sent);
   pf_count(send->counters.tips, 1);
 }
 

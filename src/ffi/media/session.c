@@ -13,7 +13,7 @@ struct pf_session {
   pf_events *events;
   uint32_t stage, tag;
   bool is_host;
-  atomic_bool has_path;
+  atomic_bool has_path, is_timed;
 
   pthread_mutex_t send_lock; /* guards what follows, up to the blank line */
   pf_seal *sealer;
@@ -27,12 +27,22 @@ struct pf_session {
   pf_loss loss;
   pf_loss_counts probe_begin; /* of `loss`, when the probe's handler came */
   pf_loss_counts probe_loss;  /* while there was one, up to the last that has left */
-  pf_address peer; /* where the newest hello came from */
+  pf_address peer;    /* where the newest hello came from */
+  struct in6_addr own; /* and went to; unspecified = not known */
   pf_plane_handler handlers[2]; /* of probe, of all the rest */
   uint64_t next_hello_ns;
   bool seen_frames;
   pf_session_counters counters;
 };
+
+/* Called with the send lock held. */
+static void set_path(pf_session *session, const pf_address *to, const struct in6_addr *source) {
+  session->path = pf_udp_path_to(pf_port_udp(session->port), to, source);
+  pf_gauge(session->counters.gso, session->path.gso);
+  pf_gauge(session->counters.timed, session->path.timed);
+  atomic_store_explicit(&session->is_timed, session->path.timed, memory_order_relaxed);
+  atomic_store_explicit(&session->has_path, true, memory_order_release);
+}
 
 static pf_result open_path(pf_session *session, const pf_session_config *config) {
   if (session->is_host) return PF_OK;
@@ -41,9 +51,15 @@ static pf_result open_path(pf_session *session, const pf_session_config *config)
   pf_address address;
   pf_result result = pf_address_parse(config->peer_address, config->peer_port, &address);
   if (result != PF_OK) return result;
-  session->path = pf_udp_path_to(pf_port_udp(session->port), &address);
-  atomic_store(&session->has_path, true);
+  set_path(session, &address, NULL);
   return PF_OK;
+}
+
+static void tell_cipher(const pf_session *session) {
+  if (!pf_seal_is_fallback(session->sealer)) return;
+  pf_events_post(session->events, PF_EVENT_NOTE, session->stage, 0, 0,
+                 "Packets are sealed by OpenSSL at a quarter of the speed: install Intel's "
+                 "libipsec-mb (Debian: libipsec-mb1).");
 }
 
 PF_EXPORT pf_result pf_session_open(const pf_session_config *config, pf_port *port,
@@ -64,6 +80,7 @@ PF_EXPORT pf_result pf_session_open(const pf_session_config *config, pf_port *po
     result = pf_seal_open(PF_SEAL_BEST, (const uint8_t *)config->receive_key,
                           (const uint8_t *)config->receive_salt, &session->opener);
   if (result == PF_OK) result = pf_port_add(port, session);
+  if (result == PF_OK) tell_cipher(session);
   if (result != PF_OK) {
     pf_seal_close(session->sealer);
     pf_seal_close(session->opener);
@@ -133,43 +150,65 @@ uint32_t pf_session_burst_max(uint32_t body_bytes) {
   return count < PF_UDP_BURST_PACKETS ? count : PF_UDP_BURST_PACKETS;
 }
 
-pf_result pf_session_send(pf_session *session, uint8_t plane, const uint8_t *bodies,
-                          size_t body_stride, uint32_t body_bytes, uint32_t count,
-                          pf_udp_sent *sent) {
+bool pf_session_is_timed(const pf_session *session) {
+  return atomic_load_explicit(&session->is_timed, memory_order_relaxed);
+}
+
+/* Sends what lies sealed in `burst`. Called with the send lock held. */
+static void send_burst(pf_session *session, const pf_session_burst *burst, pf_udp_sent *sent) {
+  pf_udp_path *path = &session->path;
+  bool gso = path->gso;
+  path->launch_ns = burst->launch_ns;
+  pf_udp_send(pf_port_udp(session->port), path, session->burst, packet_bytes_of(burst->body_bytes),
+              burst->count, sent);
+  if (path->gso == gso) return;
+  pf_gauge(session->counters.gso, path->gso);
+  pf_gauge(session->counters.timed, path->timed);
+  pf_count(session->counters.gso_refused, 1);
+  atomic_store_explicit(&session->is_timed, path->timed, memory_order_relaxed);
+  pf_events_post(session->events, PF_EVENT_NOTE, session->stage, 0, 0,
+                 "The kernel refuses to segment packets (GSO) on the way to the peer: they are "
+                 "sent one by one, at more CPU time.");
+}
+
+pf_result pf_session_send(pf_session *session, const pf_session_burst *burst, pf_udp_sent *sent) {
   *sent = (pf_udp_sent){0};
+  uint32_t body_bytes = burst->body_bytes, count = burst->count;
   if (body_bytes > PF_SESSION_BODY_BYTES || count > pf_session_burst_max(body_bytes))
     return pf_fail(PF_E_ARGUMENT, "a burst of %u packets of %u bytes", count, body_bytes);
   if (!pf_session_has_path(session)) return PF_OK;
-  uint32_t packet_bytes = packet_bytes_of(body_bytes);
   pthread_mutex_lock(&session->send_lock);
   for (uint32_t i = 0; i < count; i++) {
     pf_packet_header header = {
-        .plane = plane, .session = session->tag, .sequence = session->sequence + i};
-    memcpy(session->burst + (size_t)i * packet_bytes, &header, sizeof header);
+        .plane = burst->plane, .session = session->tag, .sequence = session->sequence + i};
+    memcpy(session->burst + (size_t)i * packet_bytes_of(body_bytes), &header, sizeof header);
   }
   const pf_seal_batch batch = {.packets = session->burst,
-                               .bodies = bodies,
-                               .body_stride = body_stride,
+                               .bodies = burst->bodies,
+                               .body_stride = burst->body_stride,
                                .header_bytes = PF_PACKET_HEADER_BYTES,
                                .body_bytes = body_bytes,
                                .count = count};
   pf_result result = pf_seal_packets(session->sealer, session->sequence, &batch);
   session->sequence += count; /* also after a failure: a sequence never seals twice */
-  if (result == PF_OK)
-    pf_udp_send(pf_port_udp(session->port), &session->path, session->burst, packet_bytes, count,
-                sent);
+  if (result == PF_OK) send_burst(session, burst, sent);
   pthread_mutex_unlock(&session->send_lock);
   return result;
 }
 
-/* The host sends to where the newest authenticated hello came from. */
-static void take_hello(pf_session *session, const pf_address *from) {
+/* The host sends to where the newest authenticated hello came from, from the address that it went
+ * to: a client behind a firewall takes packets from no other one. */
+static void take_hello(pf_session *session, const pf_udp_packet *packet) {
   pf_count(session->counters.hellos, 1);
-  if (session->peer.bytes != 0 && pf_address_equal(&session->peer, from)) return;
+  const pf_address *from = packet->from;
+  struct in6_addr own = packet->to != NULL ? *packet->to : in6addr_any;
+  if (session->peer.bytes != 0 && pf_address_equal(&session->peer, from) &&
+      IN6_ARE_ADDR_EQUAL(&session->own, &own))
+    return;
   session->peer = *from;
+  session->own = own;
   pthread_mutex_lock(&session->send_lock);
-  session->path = pf_udp_path_to(pf_port_udp(session->port), from);
-  atomic_store_explicit(&session->has_path, true, memory_order_release);
+  set_path(session, from, packet->to);
   pthread_mutex_unlock(&session->send_lock);
   pf_count(session->counters.path_changes, 1);
   char text[PF_EVENT_TEXT_BYTES];
@@ -214,15 +253,17 @@ void pf_session_take(pf_session *session, const pf_udp_packet *packet,
   else if (!session->is_host || bytes < PF_HELLO_BODY_BYTES)
     pf_count(session->counters.dropped_body, 1);
   else if (newest) /* an old hello that was held back must not turn the path back */
-    take_hello(session, packet->from);
+    take_hello(session, packet);
 }
 
 static void send_hello(pf_session *session, uint64_t now_ns) {
   pf_hello_body body = {.client_ns = now_ns};
   pf_udp_sent sent;
-  if (pf_session_send(session, PF_PLANE_HELLO, (const uint8_t *)&body, 0, sizeof body, 1, &sent) ==
-      PF_OK)
-    pf_count(session->counters.hellos, 1);
+  const pf_session_burst burst = {.bodies = (const uint8_t *)&body,
+                                  .body_bytes = sizeof body,
+                                  .count = 1,
+                                  .plane = PF_PLANE_HELLO};
+  if (pf_session_send(session, &burst, &sent) == PF_OK) pf_count(session->counters.hellos, 1);
   uint64_t wait_ms = session->seen_frames ? PF_HELLO_INTERVAL_MS : HELLO_QUICK_MS;
   session->next_hello_ns = now_ns + wait_ms * 1000000u;
 }

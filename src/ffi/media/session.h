@@ -41,12 +41,20 @@ bool pf_session_has_path(const pf_session *session);
 #define PF_SESSION_BODY_BYTES (PF_SHARD_HEADER_BYTES + PF_SHARD_BYTES_MAX)
 /* Packets of this body size that one burst holds at most. */
 uint32_t pf_session_burst_max(uint32_t body_bytes);
-/* Seals `count` bodies of `body_bytes`, which lie `body_stride` apart and stay as they are, and
- * sends them as one burst of at most pf_session_burst_max packets. Any thread; bursts of one
- * session follow one another. Without a path nothing is sent and no sequence used. */
-pf_result pf_session_send(pf_session *session, uint8_t plane, const uint8_t *bodies,
-                          size_t body_stride, uint32_t body_bytes, uint32_t count,
-                          pf_udp_sent *sent);
+/* Bodies that leave as packets one behind the other. */
+typedef struct pf_session_burst {
+  const uint8_t *bodies; /* stay as they are */
+  size_t body_stride;    /* from body to body */
+  uint32_t body_bytes, count;
+  uint8_t plane;
+  uint64_t launch_ns; /* not before this time, CLOCK_MONOTONIC, if pf_session_is_timed; 0 = now */
+} pf_session_burst;
+/* Seals and sends at most pf_session_burst_max packets. Any thread; bursts of one session follow
+ * one another. Without a path nothing is sent and no sequence used. The first burst on a path that
+ * the kernel refuses to segment posts a `note`; it and what follows leaves packet by packet. */
+pf_result pf_session_send(pf_session *session, const pf_session_burst *burst, pf_udp_sent *sent);
+/* Whether the kernel keeps packets until their time on the way to the peer. Any thread. */
+bool pf_session_is_timed(const pf_session *session);
 
 /* For the port: */
 

@@ -70,6 +70,14 @@ PF_EXPORT void pf_seal_close(pf_seal *seal) {
 
 PF_EXPORT const char *pf_seal_name(const pf_seal *seal) { return seal->backend->name; }
 
+bool pf_seal_is_fallback(const pf_seal *seal) {
+#ifdef __x86_64__
+  return seal->backend != backends[0];
+#else
+  return false; /* libipsec-mb is Intel's */
+#endif
+}
+
 static void make_nonce(const pf_seal *seal, uint64_t sequence, uint8_t nonce[12]) {
   memcpy(nonce, seal->salt, 12);
   for (int i = 0; i < 8; i++) nonce[4 + i] ^= (uint8_t)(sequence >> (56 - 8 * i));

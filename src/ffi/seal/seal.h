@@ -22,6 +22,8 @@ pf_result pf_seal_open(uint32_t library, const uint8_t *key, const uint8_t *salt
 void pf_seal_close(pf_seal *seal);
 /* Name of the library in use, as "libipsec-mb" or "openssl". */
 const char *pf_seal_name(const pf_seal *seal);
+/* Whether the fastest library for this kind of processor is not there, but may be installed. */
+bool pf_seal_is_fallback(const pf_seal *seal);
 
 /* Packets of equal size that lie behind one another as [header | body | tag]. */
 typedef struct pf_seal_batch {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -21,13 +22,15 @@
 
 typedef struct receive_slot {
   pf_address from;
+  struct in6_addr to;
   struct iovec vector;
-  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t))];
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint32_t)) +
+                                           CMSG_SPACE(sizeof(struct in6_pktinfo))];
 } receive_slot;
 
 struct pf_udp {
   int fd;
-  bool v6, no_gso;
+  bool v6, no_gso, no_times;
   uint16_t port;
   uint32_t receive_bytes, send_bytes;
   uint32_t kernel_drops; /* newest value of SO_RXQ_OVFL, which wraps */
@@ -106,6 +109,10 @@ pf_result pf_udp_open(const char *address, uint16_t port, uint32_t socket_bytes,
   int on = 1;
   setsockopt(udp->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
   if (!(flags & PF_UDP_NO_GRO)) setsockopt(udp->fd, SOL_UDP, UDP_GRO, &on, sizeof on);
+  if (udp->v6) setsockopt(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+  else setsockopt(udp->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+  const struct sock_txtime times = {.clockid = CLOCK_MONOTONIC}; /* fq's clock */
+  udp->no_times = setsockopt(udp->fd, SOL_SOCKET, SO_TXTIME, &times, sizeof times) != 0;
   udp->no_gso = (flags & PF_UDP_NO_GSO) != 0;
   udp->receive_bytes = grow(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF, socket_bytes);
   udp->send_bytes = grow(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF, socket_bytes);
@@ -132,16 +139,26 @@ uint32_t pf_udp_send_bytes(const pf_udp *udp) { return udp->send_bytes; }
 uint64_t pf_udp_kernel_drops(const pf_udp *udp) { return udp->kernel_drops_total; }
 
 /* IPv6 sockets want IPv4 addresses mapped (RFC 4291 section 2.5.5.2). */
-pf_udp_path pf_udp_path_to(const pf_udp *udp, const pf_address *address) {
-  pf_udp_path path = {.address = *address, .gso = !udp->no_gso};
+static struct in6_addr map_v4(const void *v4) {
+  struct in6_addr mapped = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+  memcpy(&mapped.s6_addr[12], v4, 4);
+  return mapped;
+}
+
+pf_udp_path pf_udp_path_to(const pf_udp *udp, const pf_address *address,
+                           const struct in6_addr *source) {
+  pf_udp_path path = {.address = *address, .gso = !udp->no_gso, .has_source = source != NULL};
+  if (source != NULL) path.source = *source;
+  char queue[PF_UDP_QUEUE_NAME_BYTES];
+  pf_udp_queue_of(address, source, queue);
+  path.timed = !udp->no_times && strcmp(queue, "fq") == 0;
   if (!udp->v6 || address->storage.ss_family != AF_INET) return path;
   const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
   path.address = (pf_address){.bytes = sizeof(struct sockaddr_in6)};
   struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&path.address.storage;
   v6->sin6_family = AF_INET6;
   v6->sin6_port = v4->sin_port;
-  v6->sin6_addr.s6_addr[10] = v6->sin6_addr.s6_addr[11] = 0xff;
-  memcpy(&v6->sin6_addr.s6_addr[12], &v4->sin_addr, 4);
+  v6->sin6_addr = map_v4(&v4->sin_addr);
   return path;
 }
 
@@ -150,41 +167,70 @@ typedef struct burst {
   uint32_t packet_bytes, count;
 } burst;
 
+/* Control messages of a send call. */
+typedef struct control {
+  _Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(uint16_t)) +
+                                         CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+                                         CMSG_SPACE(sizeof(uint64_t))];
+  size_t used;
+} control;
+
+static void add_control(control *c, int level, int type, const void *data, size_t bytes) {
+  struct cmsghdr *header = (struct cmsghdr *)(c->bytes + c->used);
+  header->cmsg_len = CMSG_LEN(bytes);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  memcpy(CMSG_DATA(header), data, bytes);
+  c->used += CMSG_SPACE(bytes);
+}
+
+/* Where from, and when. */
+static void add_path(control *c, const pf_udp *udp, const pf_udp_path *path) {
+  if (path->has_source && udp->v6) {
+    const struct in6_pktinfo info = {.ipi6_addr = path->source};
+    add_control(c, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+  } else if (path->has_source) {
+    struct in_pktinfo info = {0};
+    memcpy(&info.ipi_spec_dst, &path->source.s6_addr[12], sizeof info.ipi_spec_dst);
+    add_control(c, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+  }
+  if (path->timed && path->launch_ns != 0)
+    add_control(c, SOL_SOCKET, SCM_TXTIME, &path->launch_ns, sizeof path->launch_ns);
+}
+
 /* All or nothing, as sendmsg does; returns packets or -1. */
-static int send_gso(const pf_udp *udp, const pf_address *to, const burst *b) {
+static int send_gso(const pf_udp *udp, const pf_udp_path *path, const burst *b) {
   struct iovec vector = {.iov_base = (void *)(uintptr_t)b->packets,
                          .iov_len = (size_t)b->packet_bytes * b->count};
-  union {
-    struct cmsghdr header;
-    uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
-  } control = {0};
-  struct msghdr message = {.msg_name = (void *)(uintptr_t)&to->storage,
-                           .msg_namelen = to->bytes,
-                           .msg_iov = &vector,
-                           .msg_iovlen = 1};
-  if (b->count > 1) {
-    message.msg_control = control.bytes;
-    message.msg_controllen = sizeof control.bytes;
-    control.header.cmsg_level = SOL_UDP;
-    control.header.cmsg_type = UDP_SEGMENT;
-    control.header.cmsg_len = CMSG_LEN(sizeof(uint16_t));
-    uint16_t segment = (uint16_t)b->packet_bytes;
-    memcpy(CMSG_DATA(&control.header), &segment, sizeof segment);
-  }
+  control c = {.used = 0};
+  add_path(&c, udp, path);
+  uint16_t segment = (uint16_t)b->packet_bytes;
+  if (b->count > 1) add_control(&c, SOL_UDP, UDP_SEGMENT, &segment, sizeof segment);
+  const struct msghdr message = {.msg_name = (void *)(uintptr_t)&path->address.storage,
+                                 .msg_namelen = path->address.bytes,
+                                 .msg_iov = &vector,
+                                 .msg_iovlen = 1,
+                                 .msg_control = c.used > 0 ? c.bytes : NULL,
+                                 .msg_controllen = c.used};
   return sendmsg(udp->fd, &message, 0) >= 0 ? (int)b->count : -1;
 }
 
-static int send_each(const pf_udp *udp, const pf_address *to, const burst *b) {
+static int send_each(const pf_udp *udp, const pf_udp_path *path, const burst *b) {
   struct iovec vectors[PF_UDP_BURST_PACKETS];
   struct mmsghdr messages[PF_UDP_BURST_PACKETS];
+  control c = {.used = 0};
+  add_path(&c, udp, path);
   for (uint32_t i = 0; i < b->count; i++) {
     vectors[i] = (struct iovec){
         .iov_base = (void *)(uintptr_t)(b->packets + (size_t)i * b->packet_bytes),
         .iov_len = b->packet_bytes};
-    messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = (void *)(uintptr_t)&to->storage,
-                                               .msg_namelen = to->bytes,
-                                               .msg_iov = &vectors[i],
-                                               .msg_iovlen = 1}};
+    messages[i] =
+        (struct mmsghdr){.msg_hdr = {.msg_name = (void *)(uintptr_t)&path->address.storage,
+                                     .msg_namelen = path->address.bytes,
+                                     .msg_iov = &vectors[i],
+                                     .msg_iovlen = 1,
+                                     .msg_control = c.used > 0 ? c.bytes : NULL,
+                                     .msg_controllen = c.used}};
   }
   return sendmmsg(udp->fd, messages, b->count, 0);
 }
@@ -207,7 +253,7 @@ void pf_udp_send(pf_udp *udp, pf_udp_path *path, const uint8_t *packets, uint32_
   for (uint32_t done = 0; done < count;) {
     burst rest = {packets + (size_t)done * packet_bytes, packet_bytes, count - done};
     bool gso = path->gso;
-    int sent = gso ? send_gso(udp, &path->address, &rest) : send_each(udp, &path->address, &rest);
+    int sent = gso ? send_gso(udp, path, &rest) : send_each(udp, path, &rest);
     int why = errno;
     out->calls++;
     if (sent > 0) {
@@ -215,7 +261,10 @@ void pf_udp_send(pf_udp *udp, pf_udp_path *path, const uint8_t *packets, uint32_
       out->packets += (uint32_t)sent;
       waited = false;
     } else if (gso && rest.count > 1 && is_gso_refused(why)) {
-      path->gso = false;
+      path->gso = path->timed = false; /* fq keeps so many bursts, but not so many packets */
+    } else if (path->has_source && why == EINVAL) {
+      path->has_source = false; /* the address is not this machine's any more */
+      path->gso = !udp->no_gso;
     } else if (!waited && wait_for_room(udp, why)) {
       waited = true;
     } else {
@@ -228,8 +277,11 @@ void pf_udp_send(pf_udp *udp, pf_udp_path *path, const uint8_t *packets, uint32_
   }
 }
 
-static uint32_t read_control(pf_udp *udp, struct msghdr *header, uint32_t bytes) {
+/* Returns how long each of the packets is that came joined. */
+static uint32_t read_control(pf_udp *udp, struct msghdr *header, uint32_t bytes,
+                             struct in6_addr *to) {
   uint32_t segment = bytes;
+  *to = in6addr_any;
   for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
     if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
       int value;
@@ -240,6 +292,12 @@ static uint32_t read_control(pf_udp *udp, struct msghdr *header, uint32_t bytes)
       memcpy(&drops, CMSG_DATA(c), sizeof drops);
       udp->kernel_drops_total += drops - udp->kernel_drops;
       udp->kernel_drops = drops;
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+      memcpy(to, CMSG_DATA(c), sizeof *to); /* the first field of in6_pktinfo */
+    } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo info;
+      memcpy(&info, CMSG_DATA(c), sizeof info);
+      *to = map_v4(&info.ipi_spec_dst);
     }
   }
   return segment;
@@ -254,7 +312,8 @@ static void take_datagram(receive_slot *slot, uint8_t *data, uint32_t bytes, uin
     pf_udp_packet packet = {.data = data + at,
                             .bytes = left < segment ? left : segment,
                             .joined = at > 0,
-                            .from = &slot->from};
+                            .from = &slot->from,
+                            .to = IN6_IS_ADDR_UNSPECIFIED(&slot->to) ? NULL : &slot->to};
     take(context, &packet);
     at += segment;
   } while (at < bytes);
@@ -267,7 +326,7 @@ bool pf_udp_receive(pf_udp *udp, void (*take)(void *context, const pf_udp_packet
     struct msghdr *header = &udp->headers[i].msg_hdr;
     receive_slot *slot = &udp->slots[i];
     uint32_t bytes = udp->headers[i].msg_len;
-    uint32_t segment = read_control(udp, header, bytes);
+    uint32_t segment = read_control(udp, header, bytes, &slot->to);
     slot->from.bytes = header->msg_namelen;
     take_datagram(slot, udp->buffers[i], bytes, segment > 0 ? segment : 1, take, context);
     header->msg_namelen = sizeof slot->from.storage;

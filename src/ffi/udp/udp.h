@@ -24,11 +24,18 @@ void pf_address_format(const pf_address *address, char *out, size_t out_bytes);
 
 enum { PF_UDP_NO_GSO = 1, PF_UDP_NO_GRO = 2 }; /* flags of the port's configuration */
 
-/* Where packets go to. `gso` says whether bursts leave by GSO; it turns false when the kernel
- * refuses that on the way to this address (a small path MTU, a device without checksums). */
+/* Where packets go to. */
 typedef struct pf_udp_path {
   pf_address address;
+  struct in6_addr source; /* own address that they come from, IPv4 mapped; the kernel chooses one */
+  bool has_source;        /* if there is none, or when it is not this machine's any more */
+  /* Whether bursts leave by GSO. Turns false when the kernel refuses that on the way to this
+   * address (a small path MTU, a device without checksums). */
   bool gso;
+  /* Whether the kernel keeps packets until their time (SO_TXTIME): the queue of the device is fq.
+   * Not etf, which throws away what is late instead of sending it at once. */
+  bool timed;
+  uint64_t launch_ns; /* when the next burst may leave, CLOCK_MONOTONIC; 0 = at once */
 } pf_udp_path;
 
 /* Binds; "::" also takes IPv4, and falls back to 0.0.0.0 on a machine without IPv6. `socket_bytes`
@@ -42,8 +49,18 @@ uint16_t pf_udp_port(const pf_udp *udp);
 /* Sizes that the kernel gave, in bytes as the application counts them. */
 uint32_t pf_udp_receive_bytes(const pf_udp *udp);
 uint32_t pf_udp_send_bytes(const pf_udp *udp);
-/* The way to an address, in the form that this socket wants it. */
-pf_udp_path pf_udp_path_to(const pf_udp *udp, const pf_address *address);
+/* The way to an address, in the form that this socket wants it. `source` is the own address that
+ * packets are to come from (RFC 3542 section 6.7, ip(7) IP_PKTINFO), NULL = any. Asks the kernel
+ * for the route and its queue, which takes some 0.1 ms. */
+pf_udp_path pf_udp_path_to(const pf_udp *udp, const pf_address *address,
+                           const struct in6_addr *source);
+
+/* Name of the queueing discipline that packets to an address leave through, as "fq" or "noqueue";
+ * "mixed" when the device has several queues that differ, "" when it can't be told. (rtnetlink(7))
+ * `source` may be NULL. */
+#define PF_UDP_QUEUE_NAME_BYTES 16
+void pf_udp_queue_of(const pf_address *to, const struct in6_addr *source,
+                     char out[PF_UDP_QUEUE_NAME_BYTES]);
 
 /* Most packets of a burst, and most bytes of all of them: what the kernel cuts into packets. */
 #define PF_UDP_BURST_PACKETS 64u
@@ -66,6 +83,7 @@ typedef struct pf_udp_packet {
   uint32_t bytes;
   bool joined; /* came joined (GRO) behind the packet before it, at the same time */
   const pf_address *from;
+  const struct in6_addr *to; /* own address that it came to, IPv4 mapped; NULL = not known */
 } pf_udp_packet;
 
 /* Takes what has arrived, without waiting, and calls `take` for each packet. Returns whether there
