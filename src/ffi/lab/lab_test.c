@@ -1,8 +1,9 @@
 /* Frames through the lab, some packets lost, doubled and cut; for the sanitizers. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "lab.h"
+#include "lab_state.h"
 #include "moonlight.h"
 
 #define CHECK(condition)                                                          \
@@ -56,6 +57,26 @@ static void refuse(pf_lab_config config) {
   CHECK(lab == NULL);
 }
 
+/* Content that is not what was sent is found: of another frame, of another length, one bit off. */
+static void find_wrong(void) {
+  const pf_lab_config config = {.frame_bytes = 5000, .slot_count = 1};
+  pf_lab *lab = NULL;
+  CHECK(pf_lab_open(&config, &lab) == PF_OK);
+  CHECK(pf_lab_send(lab, 0) > 0 && pf_lab_send(lab, 0) > 0);
+  const pf_lab_counters *counters = pf_lab_counters_block(lab);
+  uint8_t content[5000];
+  memcpy(content, pf__lab_content(lab, 1), sizeof content);
+  pf__lab_delivered(lab, 1, content, sizeof content);
+  CHECK(counters->frames_delivered == 1 && counters->frames_wrong == 0);
+  pf__lab_delivered(lab, 0, content, sizeof content);
+  pf__lab_delivered(lab, 1, content, sizeof content - 1);
+  pf__lab_delivered(lab, 2, pf__lab_content(lab, 2), sizeof content);
+  content[4999] ^= 1;
+  pf__lab_delivered(lab, 1, content, sizeof content);
+  CHECK(counters->frames_wrong == 4 && counters->first_wrong == 1);
+  pf_lab_close(lab);
+}
+
 /* Data shards of Moonlight's packets that still get parity, by share. */
 static void find_wall(void) {
   static const struct {
@@ -82,6 +103,7 @@ static void find_wall(void) {
 
 int main(void) {
   find_wall();
+  find_wrong();
   run(PF_LAB_GF16, 1);
   run(PF_LAB_GF16, 50000);
   run(PF_LAB_GF16, 700000);

@@ -17,7 +17,7 @@ const footHeight = 12;
 const curves: Record<LossScheme, { readonly name: string; readonly marker: string }> = {
   gf16: { name: "gf16: one 16-bit Leopard block", marker: "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0" },
   gf8: { name: "gf8: Moonlight's four 8-bit blocks", marker: "M-4,-4h8v8h-8z" },
-  none: { name: "none: no parity", marker: "M0,-5L5,4H-5z" },
+  none: { name: "none: no parity", marker: "M0,-8L8,6H-8z" },
 };
 
 const style = `
@@ -27,7 +27,8 @@ const style = `
   .name { font-size: 13px; font-weight: 600; fill: #14181f; }
   path.curve { fill: none; stroke: currentColor; stroke-width: 2.5; stroke-linejoin: round; }
   path.marker { fill: currentColor; }
-  path.curve.gf8 { stroke-dasharray: 9 4; } path.curve.none { stroke-dasharray: 2 4; }
+  path.curve.gf8 { stroke-dasharray: 9 4; }
+  path.curve.none { stroke-dasharray: 1 6; stroke-width: 5; stroke-linecap: round; }
   .gf16 { color: #0a7d5c; } .gf8 { color: #c2410c; } .none { color: #6d5bd0; }
   @media (prefers-color-scheme: dark) {
     .ground { fill: #14171c; } .frame { fill: #1c2027; } .grid { stroke: #353c47; }

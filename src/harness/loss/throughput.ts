@@ -1,5 +1,6 @@
 /** How fast the erasure codes and the sealing are on this machine, by shape. */
 import { Fec, fecKernels, ShardBlock, type ShardShape } from "../../ffi/fec/fec.ts";
+import { Gf8 } from "../../ffi/fec/gf8.ts";
 
 export interface ThroughputRow {
   /** Code or library, and the implementation that was chosen. */
@@ -45,26 +46,46 @@ function gbPerS(bytes: number, act: () => void): number {
   return Number(middle.toPrecision(4));
 }
 
+/** The codes, each with the blocks that it can do. */
+const codes = {
+  gf16: {
+    open: (shape: ShardShape, kernel: string) => new Fec(shape, { kernel }),
+    shardsMax: 65_536,
+  },
+  gf8: {
+    open: ({ shardBytes }: ShardShape, kernel: string) => new Gf8(shardBytes, { kernel }),
+    shardsMax: 255,
+  },
+} as const;
+
 /** Every figure as it is measured, a fraction of a second each. */
 export function* measureThroughput(): Generator<ThroughputRow> {
   const kernel = fecKernels()[0] as string;
-  for (const shape of shapes) {
-    const { dataCount: k, parityCount: m, shardBytes: bytes } = shape;
-    const block = new ShardBlock(shape);
-    crypto.getRandomValues(block.data.subarray(0, 65_536));
-    const fec = new Fec(shape, { kernel });
-    try {
-      const row = { kernel: `gf16 ${kernel}`, k, m, bytes };
-      const encode = gbPerS(block.data.length, () => fec.encode(block));
-      yield { ...row, op: "encode", lost: 0, gbPerS: encode };
-      for (const lost of new Set([1, Math.ceil(k / 50), m])) {
-        const present = new Uint8Array(block.shardCount).fill(1);
-        for (let i = 0; i < lost; i++) present[Math.floor((i * k) / lost)] = 0;
-        const decode = gbPerS(block.data.length, () => fec.decode(block, present));
-        yield { ...row, op: "decode", lost, gbPerS: decode };
+  for (const [name, { open, shardsMax }] of Object.entries(codes)) {
+    for (const shape of shapes) {
+      if (shape.dataCount + shape.parityCount > shardsMax) continue;
+      const code = open(shape, kernel);
+      try {
+        yield* measureShape(code, shape, `${name} ${kernel}`);
+      } finally {
+        code.close();
       }
-    } finally {
-      fec.close();
     }
+  }
+}
+
+function* measureShape(code: Fec | Gf8, shape: ShardShape, kernel: string) {
+  const { dataCount: k, parityCount: m, shardBytes: bytes } = shape;
+  const block = new ShardBlock(shape);
+  crypto.getRandomValues(block.data.subarray(0, 65_536));
+  const row = { kernel, k, m, bytes };
+  const encode = gbPerS(block.data.length, () => code.encode(block));
+  yield { ...row, op: "encode" as const, lost: 0, gbPerS: encode };
+  // One packet, two in a hundred, and as many as can be rebuilt.
+  for (const lost of new Set([1, Math.ceil(k / 50), m])) {
+    const present = new Uint8Array(block.shardCount).fill(1);
+    for (let i = 0; i < lost; i++) present[Math.floor((i * k) / lost)] = 0;
+    const decode = gbPerS(block.data.length, () => code.decode(block, present));
+    yield { ...row, op: "decode" as const, lost, gbPerS: decode };
   }
 }
