@@ -1,10 +1,10 @@
 /* Frames through the lab, some packets lost, doubled and cut; for the sanitizers. */
+#include "lab_state.h"
+#include "moonlight.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "lab_state.h"
-#include "moonlight.h"
 
 #define CHECK(condition)                                                          \
   do {                                                                            \
