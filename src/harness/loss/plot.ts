@@ -17,7 +17,7 @@ const footHeight = 12;
 const curves: Record<LossScheme, { readonly name: string; readonly marker: string }> = {
   gf16: { name: "gf16: one 16-bit Leopard block", marker: "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0" },
   gf8: { name: "gf8: Moonlight's four 8-bit blocks", marker: "M-4,-4h8v8h-8z" },
-  none: { name: "none: no parity", marker: "M0,-8L8,6H-8z" },
+  none: { name: "none: no parity", marker: "M0,-7L7,5.5H-7z" },
 };
 
 const style = `
@@ -28,7 +28,7 @@ const style = `
   path.curve { fill: none; stroke: currentColor; stroke-width: 2.5; stroke-linejoin: round; }
   path.marker { fill: currentColor; }
   path.curve.gf8 { stroke-dasharray: 9 4; }
-  path.curve.none { stroke-dasharray: 1 6; stroke-width: 5; stroke-linecap: round; }
+  path.curve.none { stroke-dasharray: 0.5 6; stroke-width: 4; stroke-linecap: round; }
   .gf16 { color: #0a7d5c; } .gf8 { color: #c2410c; } .none { color: #6d5bd0; }
   @media (prefers-color-scheme: dark) {
     .ground { fill: #14171c; } .frame { fill: #1c2027; } .grid { stroke: #353c47; }

@@ -43,7 +43,7 @@ interface TableColumn {
 const tableColumns: readonly TableColumn[] = [
   { title: "model", width: -9, cell: ({ model }) => model },
   { title: "frame", width: 10, cell: ({ frameBytes }) => formatBytes(frameBytes) },
-  { title: "share", width: 6, cell: ({ lossPct }) => `${lossPct}%` },
+  { title: "loss", width: 6, cell: ({ lossPct }) => `${lossPct}%` },
   { title: "scheme", width: -6, cell: ({ scheme }) => scheme },
   { title: "parity", width: 6, cell: ({ parityPct }) => `${parityPct}%` },
   {
