@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2473785463u
+#define PF_ABI_HASH 262571259u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -62,6 +62,20 @@
 #define PF_CONNECTIONS_SILENT_MAX 64 /* connections without a hello; the oldest makes place for a new one */
 #define PF_CONNECTIONS_SILENT_PER_ADDRESS_MAX 16 /* the same from one address */
 #define PF_DEVICE_NAME_BYTES_MAX 128 /* a host's or a device's name */
+#define PF_PIN_DIGITS 6 /* what people type without mistakes; a guess is right once in a million */
+#define PF_PAIR_WINDOW_MS 120000 /* time to walk to the other machine and type the PIN */
+#define PF_PAIR_ATTEMPT_SPAN_MS 60000 /* time over which attempts to pair are counted */
+#define PF_PAIR_ATTEMPTS_PER_ADDRESS_MAX 5 /* in that time: a person who mistypes needs fewer */
+#define PF_PAIR_ATTEMPTS_MAX 20 /* the same from all addresses: each costs the host a scrypt */
+#define PF_PAIR_SCRYPT_COST 16384 /* N: with r = 8 a PIN costs 16 MiB and tens of milliseconds */
+#define PF_PAIR_SCRYPT_BLOCK 8 /* r: the size for which scrypt was made */
+#define PF_PAIR_SCRYPT_PARALLEL 1 /* p: more would only cost time, not memory */
+#define PF_DEVICES_MAX 1024 /* paired devices of a host: its file is written as a whole */
+#define PF_PENDING_MAX 16 /* devices that wait for approval at once: what a person can look over */
+#define PF_PENDING_MS 180000 /* how long a device waits for approval */
+#define PF_PENDING_PER_ADDRESS_MAX 2 /* of them from one address, which may be a router's */
+#define PF_PENDING_CROWDED_COUNT 8 /* from as many on an address gets only its first one */
+#define PF_PENDING_REMEMBERED_MAX 256 /* requests denied or withdrawn that still count for their address */
 #define PF_CLOCK_ROUNDS 8 /* probes of the clock; the one of least round trip counts */
 #define PF_CLOCK_TIMEOUT_MS 2000 /* what an end that does not answer may cost */
 #define PF_EVENT_QUEUE_COUNT 4096 /* events that wait for TypeScript */
