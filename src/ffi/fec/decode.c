@@ -16,7 +16,7 @@
  *
  *   (combine)    c(y) = sum over known x of c(x) A(x) / ((x - y) A(y))
  *
- * That is one product for each known and each lost shard. When many are lost: let T be the sum of
+ * That is one product for each known and each lost shard. When more are lost: let T be the sum of
  * the polynomials of the received data over each `rows` points, plus that of the received parity,
  * as if what is lost were 0. Then T(x) = sum over y in E of c(y) (s(x) - s(y)) / (x - y), and A T
  * modulo s is
@@ -24,11 +24,14 @@
  *   B(x) = sum over y in E of c(y) s(y) A(x) / (x - y),   so that c(y) = B(y) / (s(y) A(y))
  *
  * for lost data. Modulo s means: at the points of W, where B(x) = A(x) T(x), and A is 0 but in R.
+ * To get these residues, encode the received data, for the points R only, and at each r in R add
+ * the received parity and multiply by A(r). From there
  *
- *   (transform)  encode the received data; at each r in R add the received parity and multiply by
- *                A(r); interpolate that over W; evaluate at the lost points; divide by s(y) A(y)
+ *   (solve)      c(y) = sum over r in R of B(r) / ((r - y) A(y)), Lagrange's form of B
+ *   (transform)  interpolate B over W; evaluate at the lost points; divide by s(y) A(y)
  *
- * which takes about two encodes, whatever is lost, and no transform longer than `rows`.
+ * of which one takes a product for each pair of lost shards, and the other about an encode,
+ * whatever is lost. No transform is longer than `rows`.
  */
 #include <string.h>
 
@@ -73,6 +76,11 @@ static void locate(pf_fec *fec, const pf__fec_shape *shape, uint32_t count) {
     logs[x] = pf__fec_reduce(logs[x] + pf__fec_field.log[x >> shape->log_rows]);
 }
 
+/* How many results kernels are to make next, of those left. */
+static uint32_t outs_of(uint32_t left) {
+  return left >= PF__FEC_COMBINE_MAX ? PF__FEC_COMBINE_MAX : pf__fec_min(left, 2);
+}
+
 /* fec->factors for the lost shards first … first + outs - 1, and fec->in. */
 static void prepare_combination(pf_fec *fec, const pf__fec_shape *shape, uint32_t count,
                                 uint32_t first, uint32_t outs) {
@@ -103,8 +111,7 @@ static void decode_by_combination(pf_fec *fec, const pf__fec_shape *shape, uint8
   }
   for (uint32_t i = 0; i < count; i++) fec->in[inputs++] = shards[shape->k + fec->spare[i]];
   for (uint32_t first = 0, outs; first < count; first += outs) {
-    uint32_t left = count - first;
-    outs = left >= PF__FEC_COMBINE_MAX ? PF__FEC_COMBINE_MAX : pf__fec_min(left, 2);
+    outs = outs_of(count - first);
     prepare_combination(fec, shape, count, first, outs);
     fec->kernel->combine(fec->out + first, outs, fec->in, inputs, fec->factors,
                          shape->shard_bytes, shape->rows + shape->k <= 256);
@@ -152,12 +159,54 @@ static void evaluate_lost(const pf_fec *fec, const pf__fec_slice *slice,
   }
 }
 
-static void decode_by_transform(pf_fec *fec, const pf__fec_shape *shape, uint8_t *const *shards,
-                                uint32_t count) {
+/* fec->factors of all lost shards, each group behind the one before. */
+static void prepare_solution(pf_fec *fec, const pf__fec_shape *shape, uint32_t count) {
+  pf__fec_factor *factors = fec->factors;
+  for (uint32_t first = 0, outs; first < count; first += outs) {
+    outs = outs_of(count - first);
+    for (uint32_t i = 0; i < count; i++, factors += PF__FEC_COMBINE_MAX) {
+      for (uint32_t o = 0; o < outs; o++) {
+        uint32_t y = lost_point(fec, shape, first + o), r = fec->spare[i];
+        uint32_t log = 2 * PF__FEC_ORDER - pf__fec_field.log[r ^ y] - fec->logs[y];
+        factors[o] = pf__fec_factor_of(power(log));
+      }
+    }
+  }
+}
+
+/* Makes the lost shards from the values of A T in `rows`. */
+static void solve(const pf_fec *fec, const pf__fec_slice *slice, const pf__fec_shape *shape,
+                  uint8_t *const *data, uint32_t count, uint8_t *rows) {
+  uint8_t **out = fec->out;
+  const uint8_t **in = (const uint8_t **)fec->out + count;
+  const pf__fec_factor *factors = fec->factors;
+  for (uint32_t i = 0; i < count; i++) {
+    out[i] = data[fec->lost[i]];
+    in[i] = rows + fec->spare[i] * slice->stride;
+  }
+  for (uint32_t first = 0, outs; first < count; first += outs) {
+    outs = outs_of(count - first);
+    fec->kernel->combine_rows(slice, out + first, outs, in, count, factors,
+                              shape->rows + shape->k <= 256);
+    factors += count * PF__FEC_COMBINE_MAX;
+  }
+}
+
+/* Solving costs a product for each pair of lost shards, a polynomial about five for each point of
+ * the block, with any kernel. */
+static bool solves(const pf_fec *fec, const pf__fec_shape *shape, uint32_t lost) {
+  return lost <= pf__fec_min(fec->solve_max, PF__FEC_SOLVE_MAX) &&
+         lost * lost <= 5 * (shape->rows + shape->k);
+}
+
+static void decode_by_residue(pf_fec *fec, const pf__fec_shape *shape, uint8_t *const *shards,
+                              uint32_t count) {
+  bool solved = solves(fec, shape, count);
   for (uint32_t i = 0; i < shape->k + PF__FEC_POINTERS_MORE; i++)
     fec->in[i] = i < shape->k ? shards[i] : fec->zeros;
   for (uint32_t i = 0; i < count; i++) fec->in[fec->lost[i]] = fec->zeros;
   want(fec, shape, count);
+  if (solved) prepare_solution(fec, shape, count);
   pf__fec_slice slice = {.stride = pf__fec_slice_bytes(shape->rows, shape->shard_bytes)};
   uint8_t *sum = fec->rows, *work = sum + shape->rows * slice.stride;
   for (; slice.offset < shape->shard_bytes; slice.offset += slice.stride) {
@@ -165,8 +214,12 @@ static void decode_by_transform(pf_fec *fec, const pf__fec_shape *shape, uint8_t
     pf__fec_gather(fec, &slice, shape, work, sum);
     fec->kernel->forward(&slice, shape->log_rows, sum, 0, work, NULL, fec->wanted);
     uint32_t live = weigh_parity(fec, &slice, count, shards + shape->k, work);
-    fec->kernel->inverse(&slice, shape->log_rows, NULL, live, 0, work, sum, false);
-    evaluate_lost(fec, &slice, shape, shards, sum, work);
+    if (solved) {
+      solve(fec, &slice, shape, shards, count, work);
+    } else {
+      fec->kernel->inverse(&slice, shape->log_rows, NULL, live, 0, work, sum, false);
+      evaluate_lost(fec, &slice, shape, shards, sum, work);
+    }
   }
 }
 
@@ -197,10 +250,10 @@ static pf_result find_lost(pf_fec *fec, const pf__fec_shape *shape, const uint8_
   return PF_OK;
 }
 
-/* Combining costs one pass over the block for each four lost shards, the transform two encodes.
- * With any kernel they break even at about eight lost shards, in the least blocks before. */
-static uint32_t combine_max(const pf_fec *fec, const pf__fec_shape *shape) {
-  return pf__fec_min(fec->combine_max, pf__fec_min(shape->log_rows + 3, 8));
+/* Combining costs a product for each known and each lost shard, but takes up to four lost shards in
+ * one pass over the block: less than encoding what was received. */
+static uint32_t combine_max(const pf_fec *fec) {
+  return pf__fec_min(fec->combine_max, PF__FEC_COMBINE_MAX);
 }
 
 PF_EXPORT pf_result pf_fec_decode(pf_fec *fec, uint8_t *const *shards, const uint8_t *present,
@@ -220,8 +273,8 @@ PF_EXPORT pf_result pf_fec_decode(pf_fec *fec, uint8_t *const *shards, const uin
     decode_spread(fec, &shape, shards, present);
   } else {
     locate(fec, &shape, lost);
-    if (lost <= combine_max(fec, &shape)) decode_by_combination(fec, &shape, shards, lost);
-    else decode_by_transform(fec, &shape, shards, lost);
+    if (lost <= combine_max(fec)) decode_by_combination(fec, &shape, shards, lost);
+    else decode_by_residue(fec, &shape, shards, lost);
   }
   return PF_OK;
 }

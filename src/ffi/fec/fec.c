@@ -65,7 +65,10 @@ static bool allocate_buffers(pf_fec *fec) {
   fec->logs = allocate(points * sizeof *fec->logs);
   fec->lost = allocate(fec->max_parity * sizeof *fec->lost);
   fec->spare = allocate(fec->max_parity * sizeof *fec->spare);
-  fec->factors = allocate(fec->max_data * PF__FEC_COMBINE_MAX * sizeof *fec->factors);
+  size_t combined = (size_t)fec->max_data * PF__FEC_COMBINE_MAX;
+  /* Groups of a solution may have room left over: two at the most. */
+  size_t solved = PF__FEC_SOLVE_MAX * (PF__FEC_SOLVE_MAX + 2 * PF__FEC_COMBINE_MAX);
+  fec->factors = allocate((combined > solved ? combined : solved) * sizeof *fec->factors);
   return fec->rows && fec->zeros && fec->sink && fec->in && fec->out && fec->wanted &&
          fec->logs && fec->lost && fec->spare && fec->factors;
 }
@@ -89,6 +92,7 @@ PF_EXPORT pf_result pf_fec_open(uint32_t max_data, uint32_t max_parity, uint32_t
   fec->max_parity = max_parity;
   fec->max_shard_bytes = max_shard_bytes;
   fec->combine_max = UINT32_MAX;
+  fec->solve_max = UINT32_MAX;
   if (!allocate_buffers(fec)) {
     pf_fec_close(fec);
     return pf_fail(PF_E_MEMORY, "no memory for the erasure code");

@@ -42,7 +42,7 @@ pf_result pf_fec_encode(pf_fec *fec, const uint8_t *const *data, uint32_t k,
  * pointers, `present` as many flags (0 = missing). A missing data shard's pointer names where it is
  * written to; a missing parity shard's is not used and may be NULL; parity is not rebuilt.
  * Present shards are only read. The cost follows what is lost: nothing for no lost data shard, one
- * pass over the block for up to four, two for up to eight, about two encodes for more.
+ * pass over the block for up to four, about an encode for some more, two for many.
  * As encode, and PF_E_TOO_MANY_LOST: fewer than k shards are present; nothing was written. */
 pf_result pf_fec_decode(pf_fec *fec, uint8_t *const *shards, const uint8_t *present, uint32_t k,
                         uint32_t m, uint32_t shard_bytes);

@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes) {
   const char *name = pf_fec_kernel(input[3] % 5u);
   if (name != NULL && pf_fec_select(fec, name) < 0) abort();
   if (input[4] & 1) fec->combine_max = 0;
+  if (input[7] & 1) fec->solve_max = 0;
   uint32_t shard_bytes = (input[4] >> 1) * 16u;
   try_block(fec, input[5] % SHARDS_MAX, input[6] % SHARDS_MAX, shard_bytes, input + 7, bytes - 7);
   pf_fec_close(fec);

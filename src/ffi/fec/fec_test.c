@@ -87,9 +87,11 @@ static pf_fec *open_fec(uint32_t k, uint32_t m, uint32_t bytes) {
   return fec;
 }
 
-/* Both ways of decoding. */
-static void decode_both(pf_fec *fec, block *b) {
-  fec->combine_max = 0;
+/* All ways of decoding. */
+static void decode_all_ways(pf_fec *fec, block *b) {
+  fec->combine_max = fec->solve_max = 0;
+  lose_and_decode(fec, b);
+  fec->solve_max = UINT32_MAX;
   lose_and_decode(fec, b);
   fec->combine_max = UINT32_MAX;
   lose_and_decode(fec, b);
@@ -104,7 +106,7 @@ static void try_all_patterns(uint32_t shards_max) {
       encode(fec, &b);
       for (uint32_t pattern = 0; pattern < 1u << (k + m); pattern++) {
         for (uint32_t i = 0; i < k + m; i++) b.present[i] = pattern >> i & 1;
-        decode_both(fec, &b);
+        decode_all_ways(fec, &b);
       }
       free_block(&b);
     }
@@ -131,7 +133,7 @@ static void try_shape(uint32_t k, uint32_t m, uint32_t bytes) {
     memset(b.present, 1, k + m);
     lose(&b, 0, k, losses[i], &seed);
     lose(&b, k, k + m, m - losses[i], &seed); /* and leaves just enough parity */
-    decode_both(fec, &b);
+    decode_all_ways(fec, &b);
   }
   memset(b.present, 1, k + m);
   lose(&b, 0, k + m, m + 1, &seed);
@@ -146,6 +148,7 @@ static void try_shapes(void) {
       {35, 7, 1216},  {16, 16, 448},  {40, 33, 256}, {64, 16, 1408}, {200, 57, 192},
       {239, 16, 128}, {240, 16, 128}, {241, 16, 64}, {250, 70, 576}, {300, 300, 64},
       {600, 129, 192}, {7, 500, 128}, {1000, 1, 64}, {1, 9, 192},
+      {3500, 127, 64},
   };
   for (size_t i = 0; i < PF_ARRAY_COUNT(shapes); i++)
     try_shape(shapes[i][0], shapes[i][1], shapes[i][2]);

@@ -1,6 +1,7 @@
 /*
  * Erasure code over GF(2^8) that Moonlight's clients expect of a GameStream host: systematic, with
- * a Cauchy matrix. k data shards give m parity shards, k + m <= 255; any k of them rebuild the data.
+ * a Cauchy matrix. k data shards give m parity shards, k + m <= 255; any k of them rebuild the
+ * data.
  *
  *   parity_j = sum over i < k of data_i / ((m + i) XOR j)     in GF(2)[x] / 0x11D, byte by byte
  *

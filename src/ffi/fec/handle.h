@@ -7,8 +7,9 @@
 struct pf_fec {
   const pf__fec_kernel *kernel;
   uint32_t max_data, max_parity, max_shard_bytes;
-  /* Losses up to which decode combines whole shards; above, it transforms. A test forces either. */
-  uint32_t combine_max;
+  /* Losses up to which decode may combine whole shards, and may solve: see decode.c. UINT32_MAX,
+   * but for tests. */
+  uint32_t combine_max, solve_max;
 
   uint8_t *rows;      /* two sets of rows of a slice */
   uint8_t *zeros;     /* a shard of zeros, for what is not there */
@@ -21,6 +22,9 @@ struct pf_fec {
   uint32_t *spare;  /* numbers of the parity shards that replace them */
   pf__fec_factor *factors; /* of pf__fec_kernel.combine */
 };
+
+/* The most lost shards that decode solves for: it has memory for so many factors. */
+#define PF__FEC_SOLVE_MAX 128u
 
 /* How a block lies on the field: parity i at the point i, data shard j at the point rows + j, where
  * rows = 2^log_rows is the least power of two that holds all parity. */

@@ -10,7 +10,8 @@
 
 /* Widest unit of any kernel; rows in work buffers are a multiple of it. */
 #define PF__FEC_UNIT_BYTES 128u
-/* A pass handles up to eight rows at a time: so many pointers more than shards must be good. */
+/* A pass handles up to eight rows at a time, or four and fetches as many: so many pointers more
+ * than shards must be good. */
 #define PF__FEC_POINTERS_MORE 7u
 #define PF__FEC_LAYERS_MAX 16u
 
@@ -50,6 +51,11 @@ typedef struct pf__fec_kernel {
    * `narrow`: all factors are below 256. */
   void (*combine)(uint8_t *const *out, uint32_t outs, const uint8_t *const *in, uint32_t ins,
                   const pf__fec_factor *factors, uint32_t bytes, bool narrow);
+
+  /* As combine, of the slice, but in[i] are rows. */
+  void (*combine_rows)(const pf__fec_slice *slice, uint8_t *const *out, uint32_t outs,
+                       const uint8_t *const *in, uint32_t ins, const pf__fec_factor *factors,
+                       bool narrow);
 
   /* Of the 8-bit code: out[o] = sum over i of f(o, i) in[i] for whole shards of any length. f(o, i)
    * is factors[(o - o % 4) ins + 4 i + o % 4]. No out may overlap an in. */

@@ -113,6 +113,7 @@ typedef struct pass {
 typedef struct group {
   const uint8_t *from[8];
   uint8_t *to[8];
+  const uint8_t *next[4]; /* of shards, those of the block behind */
 } group;
 
 INLINE group group_at(const pass *p, uint32_t row, uint32_t distance, int radix, bool from_shards,
@@ -122,6 +123,7 @@ INLINE group group_at(const pass *p, uint32_t row, uint32_t distance, int radix,
   for (int i = 0; i < radix; i++, row += distance) {
     size_t at = row * slice->stride;
     g.from[i] = from_shards ? p->from_shards[row] + slice->offset : p->from + at;
+    if (from_shards && radix <= 4) g.next[i] = p->from_shards[row + 4] + slice->offset;
     g.to[i] = to_shards ? p->to_shards[row] + slice->offset : p->to + at;
   }
   return g;
@@ -145,15 +147,88 @@ INLINE void inverse_pair(pair *x, pair *y, factor c, bool wide) {
   *y = add_pair(*y, *x);
   *x = add_product(*x, c, *y, wide);
 }
-INLINE void forward_pair(pair *x, pair *y, factor c, bool wide) {
-  *x = add_product(*x, c, *y, wide);
+/* `zero`: c is 0. */
+INLINE void forward_pair(pair *x, pair *y, factor c, bool wide, bool zero) {
+  if (!zero) *x = add_product(*x, c, *y, wide);
   *y = add_pair(*y, *x);
+}
+
+/* Where no factor is wide, the a's and the b's of rows have nothing to do with each other. With 16
+ * registers eight rows fit only one after the other. */
+#define PLANES_APART (VEC < 64)
+
+/* x + c y of one plane, c narrow; `zero`: c is 0. */
+INLINE vec add_narrow(vec x, factor c, vec y, bool zero) {
+  return zero ? x : add(x, apply(c.aa, y));
+}
+INLINE void inverse_vecs(vec *x, vec *y, factor c) {
+  *y = add(*y, *x);
+  *x = add_narrow(*x, c, *y, false);
+}
+INLINE void forward_vecs(vec *x, vec *y, factor c, bool zero) {
+  *x = add_narrow(*x, c, *y, zero);
+  *y = add(*y, *x);
+}
+
+INLINE void inverse_plane(group g, const factors *f, uint32_t at, int radix, bool shards, bool sum,
+                          bool first) {
+  vec x[8];
+  uint32_t from = first ? at : at + PLANE;
+  for (int i = 0; i < radix; i++) {
+    x[i] = load(g.from[i] + from);
+    if (shards && first)
+      x[i] = add(x[i], apply(map_of(&pf__fec_field.tower), load(g.from[i] + at + PLANE)));
+  }
+  for (int i = 0; i < radix / 2; i++) inverse_vecs(&x[2 * i], &x[2 * i + 1], f->c[i]);
+  for (int i = 0; i < radix / 4; i++) {
+    inverse_vecs(&x[4 * i], &x[4 * i + 2], f->c[4 + i]);
+    inverse_vecs(&x[4 * i + 1], &x[4 * i + 3], f->c[4 + i]);
+  }
+  for (int i = 0; i < radix / 8 * 4; i++) inverse_vecs(&x[i], &x[i + 4], f->c[6]);
+  for (int i = 0; i < radix; i++)
+    store(g.to[i] + from, sum ? add(x[i], load(g.to[i] + from)) : x[i]);
+}
+
+/* To shards the second plane goes first, since a shard's first plane takes it in. */
+INLINE void forward_plane(group g, const factors *f, uint32_t at, int radix, bool shards, bool zero,
+                          bool first) {
+  vec x[8];
+  uint32_t from = first ? at : at + PLANE;
+  for (int i = 0; i < radix; i++) x[i] = load(g.from[i] + from);
+  for (int i = 0; i < radix / 8 * 4; i++) forward_vecs(&x[i], &x[i + 4], f->c[6], zero);
+  for (int i = 0; i < radix / 4; i++) {
+    forward_vecs(&x[4 * i], &x[4 * i + 2], f->c[4 + i], zero && i == 0);
+    forward_vecs(&x[4 * i + 1], &x[4 * i + 3], f->c[4 + i], zero && i == 0);
+  }
+  for (int i = 0; i < radix / 2; i++)
+    forward_vecs(&x[2 * i], &x[2 * i + 1], f->c[i], zero && i == 0);
+  for (int i = 0; i < radix; i++) {
+    if (shards && first)
+      x[i] = add(x[i], apply(map_of(&pf__fec_field.tower), load(g.to[i] + at + PLANE)));
+    store(g.to[i] + from, x[i]);
+  }
+}
+
+/* Large blocks come from the third-level cache or memory, and their shards lie too far apart for a
+ * processor to foresee them. (Small blocks, which are narrow, are better off without.) */
+INLINE void fetch(const uint8_t *const *next, int radix, size_t at) {
+  for (int i = 0; i < radix; i++)
+    for (uint32_t line = 0; line < UNIT; line += 64) __builtin_prefetch(next[i] + at + line);
 }
 
 INLINE void inverse_group(group g, const factors *f, uint32_t bytes, int radix, bool shards,
                           bool sum, bool wide) {
+  if (PLANES_APART && !wide) {
+    EACH_VECTOR(at, half, bytes) {
+      (void)half; /* a unit is one block */
+      inverse_plane(g, f, at, radix, shards, sum, false);
+      inverse_plane(g, f, at, radix, shards, sum, true);
+    }
+    return;
+  }
   EACH_VECTOR(at, half, bytes) {
     pair x[8];
+    if (shards && wide && radix <= 4 && at % UNIT == 0) fetch(g.next, radix, at);
     for (int i = 0; i < radix; i++)
       x[i] = shards ? load_shard(g.from[i] + at, half) : load_row(g.from[i] + at);
     for (int i = 0; i < radix / 2; i++) inverse_pair(&x[2 * i], &x[2 * i + 1], f->c[i], wide);
@@ -168,16 +243,25 @@ INLINE void inverse_group(group g, const factors *f, uint32_t bytes, int radix, 
 }
 
 INLINE void forward_group(group g, const factors *f, uint32_t bytes, int radix, bool shards,
-                          bool wide) {
+                          bool wide, bool zero) {
+  if (PLANES_APART && !wide) {
+    EACH_VECTOR(at, half, bytes) {
+      (void)half;
+      forward_plane(g, f, at, radix, shards, zero, false);
+      forward_plane(g, f, at, radix, shards, zero, true);
+    }
+    return;
+  }
   EACH_VECTOR(at, half, bytes) {
     pair x[8];
     for (int i = 0; i < radix; i++) x[i] = load_row(g.from[i] + at);
-    for (int i = 0; i < radix / 8 * 4; i++) forward_pair(&x[i], &x[i + 4], f->c[6], wide);
+    for (int i = 0; i < radix / 8 * 4; i++) forward_pair(&x[i], &x[i + 4], f->c[6], wide, zero);
     for (int i = 0; i < radix / 4; i++) {
-      forward_pair(&x[4 * i], &x[4 * i + 2], f->c[4 + i], wide);
-      forward_pair(&x[4 * i + 1], &x[4 * i + 3], f->c[4 + i], wide);
+      forward_pair(&x[4 * i], &x[4 * i + 2], f->c[4 + i], wide, zero && i == 0);
+      forward_pair(&x[4 * i + 1], &x[4 * i + 3], f->c[4 + i], wide, zero && i == 0);
     }
-    for (int i = 0; i < radix / 2; i++) forward_pair(&x[2 * i], &x[2 * i + 1], f->c[i], wide);
+    for (int i = 0; i < radix / 2; i++)
+      forward_pair(&x[2 * i], &x[2 * i + 1], f->c[i], wide, zero && i == 0);
     for (int i = 0; i < radix; i++) {
       if (shards) store_shard(g.to[i] + at, x[i], half);
       else store_row(g.to[i] + at, x[i]);
@@ -195,11 +279,11 @@ INLINE void inverse_block_as(const pass *p, uint32_t block, uint32_t layer, int 
 }
 
 INLINE void forward_block_as(const pass *p, uint32_t block, uint32_t layer, int radix, bool shards,
-                             bool wide) {
+                             bool wide, bool zero) {
   const factors f = factors_of(p->base + block, layer, radix, wide);
   for (uint32_t row = block; row < block + (1u << layer); row++) {
     group g = group_at(p, row, 1u << layer, radix, false, shards);
-    forward_group(g, &f, p->slice->bytes, radix, shards, wide);
+    forward_group(g, &f, p->slice->bytes, radix, shards, wide, zero);
   }
 }
 
@@ -233,18 +317,22 @@ static void inverse_block(const pass *p, uint32_t block, uint32_t layer, uint32_
 }
 
 static void forward_block(const pass *p, uint32_t block, uint32_t layer, uint32_t step) {
-  bool shards = p->to_shards != NULL;
-  uint32_t flags = step << 1 | (uint32_t)shards;
-  if (step == 2 && is_narrow(p->base, block + (4u << layer), layer)) flags |= 8;
+  bool shards = p->to_shards != NULL, narrow = is_narrow(p->base, block + (4u << layer), layer);
+  uint32_t flags = step << 2 | (uint32_t)shards << 1 | (uint32_t)(p->base + block == 0);
+  if (step == 2 && narrow) flags |= 16;
   switch (flags) {
-    case 2: forward_block_as(p, block, layer, 2, false, true); return;
-    case 3: forward_block_as(p, block, layer, 2, true, true); return;
-    case 4: forward_block_as(p, block, layer, 4, false, true); return;
-    case 5: forward_block_as(p, block, layer, 4, true, true); return;
-    case 6: forward_block_as(p, block, layer, 8, false, false); return;
-    case 7: forward_block_as(p, block, layer, 8, true, false); return;
-    case 12: forward_block_as(p, block, layer, 4, false, false); return;
-    default: forward_block_as(p, block, layer, 4, true, false); return;
+    case 4: case 5: forward_block_as(p, block, layer, 2, false, true, false); return;
+    case 6: case 7: forward_block_as(p, block, layer, 2, true, true, false); return;
+    case 8: case 9: forward_block_as(p, block, layer, 4, false, true, false); return;
+    case 10: case 11: forward_block_as(p, block, layer, 4, true, true, false); return;
+    case 12: forward_block_as(p, block, layer, 8, false, false, false); return;
+    case 13: forward_block_as(p, block, layer, 8, false, false, true); return;
+    case 14: forward_block_as(p, block, layer, 8, true, false, false); return;
+    case 15: forward_block_as(p, block, layer, 8, true, false, true); return;
+    case 24: forward_block_as(p, block, layer, 4, false, false, false); return;
+    case 25: forward_block_as(p, block, layer, 4, false, false, true); return;
+    case 26: forward_block_as(p, block, layer, 4, true, false, false); return;
+    default: forward_block_as(p, block, layer, 4, true, false, true); return;
   }
 }
 
@@ -352,33 +440,42 @@ static void kernel_add(const pf__fec_slice *slice, uint8_t *row, const uint8_t *
 
 /* Columns of `outs` results, which stay in registers over all inputs. */
 INLINE void combine_outs(uint8_t *const *out, const int outs, const uint8_t *const *in,
-                         uint32_t ins, const pf__fec_factor *f, uint32_t bytes, bool wide) {
+                         uint32_t ins, const pf__fec_factor *f, const pf__fec_slice *slice,
+                         bool rows, bool wide) {
   const pf__fec_map *by = pf__fec_field.by;
-  EACH_VECTOR(at, half, bytes) {
+  EACH_VECTOR(at, half, slice->bytes) {
     pair sum[PF__FEC_COMBINE_MAX] = {0};
     for (uint32_t i = 0; i < ins; i++) {
-      pair x = load_shard(in[i] + at, half);
+      pair x = rows ? load_row(in[i] + at) : load_shard(in[i] + slice->offset + at, half);
       for (int o = 0; o < outs; o++) {
         pf__fec_factor g = f[i * PF__FEC_COMBINE_MAX + (uint32_t)o];
         factor c = {map_of(&by[g.aa]), map_of(&by[g.ba]), map_of(&by[g.ab]), map_of(&by[g.bb])};
         sum[o] = add_product(sum[o], c, x, wide);
       }
     }
-    for (int o = 0; o < outs; o++) store_shard(out[o] + at, sum[o], half);
+    for (int o = 0; o < outs; o++) store_shard(out[o] + slice->offset + at, sum[o], half);
   }
+}
+
+INLINE void combine_as(uint8_t *const *out, uint32_t outs, const uint8_t *const *in, uint32_t ins,
+                       const pf__fec_factor *f, const pf__fec_slice *slice, bool rows, bool wide) {
+  if (outs == 1) combine_outs(out, 1, in, ins, f, slice, rows, wide);
+  else if (outs == 2) combine_outs(out, 2, in, ins, f, slice, rows, wide);
+  else combine_outs(out, 4, in, ins, f, slice, rows, wide);
 }
 
 static void kernel_combine(uint8_t *const *out, uint32_t outs, const uint8_t *const *in,
                            uint32_t ins, const pf__fec_factor *f, uint32_t bytes, bool narrow) {
-  if (narrow) {
-    if (outs == 1) combine_outs(out, 1, in, ins, f, bytes, false);
-    else if (outs == 2) combine_outs(out, 2, in, ins, f, bytes, false);
-    else combine_outs(out, 4, in, ins, f, bytes, false);
-  } else {
-    if (outs == 1) combine_outs(out, 1, in, ins, f, bytes, true);
-    else if (outs == 2) combine_outs(out, 2, in, ins, f, bytes, true);
-    else combine_outs(out, 4, in, ins, f, bytes, true);
-  }
+  const pf__fec_slice whole = {.bytes = bytes};
+  if (narrow) combine_as(out, outs, in, ins, f, &whole, false, false);
+  else combine_as(out, outs, in, ins, f, &whole, false, true);
+}
+
+static void kernel_combine_rows(const pf__fec_slice *slice, uint8_t *const *out, uint32_t outs,
+                                const uint8_t *const *in, uint32_t ins, const pf__fec_factor *f,
+                                bool narrow) {
+  if (narrow) combine_as(out, outs, in, ins, f, slice, true, false);
+  else combine_as(out, outs, in, ins, f, slice, true, true);
 }
 
 const pf__fec_kernel KERNEL = {
@@ -390,5 +487,6 @@ const pf__fec_kernel KERNEL = {
     .scale_out = kernel_scale_out,
     .add = kernel_add,
     .combine = kernel_combine,
+    .combine_rows = kernel_combine_rows,
     .sum_products = kernel_sum_products,
 };
