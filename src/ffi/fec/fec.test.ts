@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { measureFec } from "./bench.ts";
 import { Fec, fecKernels, ShardBlock, type ShardShape } from "./fec.ts";
 import vectors from "./fec.vectors.json";
 import { decodeSlowly, encodeSlowly, invert, multiply } from "./reference.ts";
@@ -296,4 +297,13 @@ describe("bad input", () => {
     closed.close();
     expect(() => closed.encode(new ShardBlock(shape(2, 2, 64)))).toThrow("was closed");
   });
+});
+
+test("the benchmark can measure either code", () => {
+  const shape = { dataCount: 10, parityCount: 4, shardBytes: 64 };
+  for (const code of ["gf16", "gf8"] as const) {
+    expect(measureFec({ ...shape, code, op: "encode", lost: 0 }).gbPerS).toBeGreaterThan(0);
+    const decode = { ...shape, code, op: "decode", lost: 4, kernel: "scalar" } as const;
+    expect(measureFec(decode).gbPerS).toBeGreaterThan(0);
+  }
 });
