@@ -12,6 +12,7 @@ import { sealKeyBytes, sealSaltBytes } from "./media.ts";
 export const exporterLabels = {
   media: "EXPORTER-punktfunk/1 media",
   device: "EXPORTER-punktfunk/1 device",
+  pairing: "EXPORTER-punktfunk/1 pairing",
 } as const;
 
 /** Bytes of the channel binding. */
