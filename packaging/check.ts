@@ -38,6 +38,8 @@ const checks: Record<string, Check> = {
   types: () => command(`${modules}/tsc`, "--project", "."),
   "lint and format": () => command(`${modules}/biome`, "check", "--error-on-warnings"),
   "generated files": () => command(process.execPath, "src/wire/generate.ts", "--check"),
+  "description of the API": () =>
+    command(process.execPath, "src/wire/management/openapi.ts", "--check"),
   "table of parity": () => command(process.execPath, "src/harness/parity/table.ts", "--check"),
   "import rule": () => inFiles(/\.ts$/, importViolations),
   "file and line length": () => inFiles(/\.(ts|mjs|c|h)$/, formViolations),
