@@ -14,16 +14,17 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   loss: async () => (await import("./loss.ts")).benchLoss,
   picture: async () => (await import("./picture.ts")).benchPicture,
   help: async () => (await import("./help.ts")).benchHelp,
-  codecs: async () => (await import("./kernels.ts")).benchCodecs,
-  fec: async () => (await import("./kernels.ts")).benchFec,
-  media: async () => (await import("./kernels.ts")).benchMedia,
+  codecs: async () => (await import("./codecs.ts")).benchCodecs,
+  fec: async () => (await import("./data-plane.ts")).benchFec,
+  media: async () => (await import("./data-plane.ts")).benchMedia,
   hostile: async () => (await import("./hostile.ts")).benchHostile,
   speed: async () => (await import("./speed.ts")).benchSpeed,
+  "data-plane": async () => (await import("./data-plane.ts")).benchDataPlane,
   soak: async () => (await import("./soak.ts")).benchSoak,
 };
 
-/** Sections that take long: only when they are named. */
-const onRequest: ReadonlySet<string> = new Set(["soak"]);
+/** Only when they are named: one takes long, the other is several of these together. */
+const onRequest: ReadonlySet<string> = new Set(["soak", "data-plane"]);
 
 const { positionals, values } = parseArgs({
   options: { json: { type: "boolean", default: false } },
