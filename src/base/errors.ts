@@ -24,6 +24,7 @@ const exitCodeByErrorCode = {
   PF_FINGERPRINT_MISMATCH: ExitCode.fingerprintMismatch,
   PF_FINGERPRINT_UNKNOWN: ExitCode.fingerprintMismatch,
   PF_PAIRING_REQUIRED: ExitCode.pairingRequired,
+  PF_PAIRING_FAILED: ExitCode.failed,
   PF_INTERRUPTED: ExitCode.interrupted,
   PF_PROTOCOL_VERSION: ExitCode.failed,
   PF_PROTOCOL_VIOLATION: ExitCode.failed,

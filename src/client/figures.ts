@@ -179,3 +179,34 @@ export function interval(
 }
 
 export type Interval = ReturnType<typeof interval>;
+
+/** What the client tells the host of itself: sums since Start, times of the interval. */
+export function clientStats(
+  earlier: ClientSnapshot,
+  later: ClientSnapshot,
+): MessageOf<"clientStats"> {
+  const taken = (name: keyof ClientSnapshot["histograms"]) => {
+    const [now, before] = [later.histograms[name], earlier.histograms[name]];
+    const grown = now === null || before === null ? null : now.since(before);
+    const at = (share: number) => {
+      const us = grown?.percentileUs(share) ?? null;
+      return us === null ? null : Math.round(us);
+    };
+    return { p50: at(0.5), p99: at(0.99) };
+  };
+  const whole = taken("captureToPresented");
+  const [network, decode, present] = [taken("network"), taken("decode"), taken("present")];
+  return {
+    type: "clientStats",
+    framesDecoded: figure(later.decode, "frames_out"),
+    framesPresented: later.present === null ? 0 : figure(later.present, "frames_presented"),
+    captureToPresentedUsP50: whole.p50,
+    captureToPresentedUsP99: whole.p99,
+    networkUsP50: network.p50,
+    networkUsP99: network.p99,
+    decodeUsP50: decode.p50,
+    decodeUsP99: decode.p99,
+    presentUsP50: present.p50,
+    presentUsP99: present.p99,
+  };
+}

@@ -12,10 +12,12 @@ import { closeError } from "../transport/close-reason.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
+import { AskedTest } from "./asked-test.ts";
 import { ClockSync, isLoopback } from "./control/clock.ts";
 import {
   type ClientSnapshot,
   type ClockFigures,
+  clientStats,
   HostStages,
   type Interval,
   interval,
@@ -72,6 +74,7 @@ export class ClientSession {
   readonly #host = new HostStages();
   readonly #clock: ClockSync;
   readonly #losses: LossReporter;
+  readonly #asked: AskedTest;
   #clockFigures: ClockFigures | null = null;
   #hostStats: MessageOf<"hostStats"> | null = null;
   #probe: ClientProbe | undefined;
@@ -106,6 +109,12 @@ export class ClientSession {
       takeLosses: () => this.pipeline.receive.takeLosses(lossesMax),
       send: (report) => connection.send(report),
     });
+    this.#asked = new AskedTest({
+      send: (message) => connection.isOpen && connection.send(message),
+      isTesting: () => this.#probe !== undefined,
+      run: (request, watch) => this.testSpeed(request, watch),
+      stop: () => this.#probe?.close(),
+    });
   }
 
   /** Streams until the duration is over, the window is closed, `end` is called or the host leaves. */
@@ -124,6 +133,7 @@ export class ClientSession {
     const reporter = setInterval(() => {
       const later = this.pipeline.snapshot(performance.now());
       onInterval(interval(earlier, later, this.#hostStats));
+      if (connection.isOpen) connection.send(clientStats(earlier, later));
       earlier = later;
     }, intervalMs);
     const synchroniser = setInterval(() => void this.#compareClocks(), clockIntervalMs);
@@ -228,7 +238,10 @@ export class ClientSession {
   #onMessage(message: Message): void {
     if (message.type === "clockEcho") this.#clock.take(message);
     else if (message.type === "hostStats") this.#hostStats = message;
-    else this.#probe?.take(message);
+    else {
+      this.#asked.take(message);
+      this.#probe?.take(message);
+    }
   }
 
   #onEvent(event: NativeEvent): void {

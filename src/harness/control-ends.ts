@@ -39,6 +39,7 @@ export const welcome: MessageOf<"welcome"> = {
   source: "synthetic",
   sourceWhy: "asked for",
   pairing: "optional",
+  level: null,
 };
 
 interface Greeted {
@@ -135,6 +136,7 @@ export class Ends {
       fecPermille: null,
       features: [],
       purpose: null,
+      waits: null,
     };
   }
 

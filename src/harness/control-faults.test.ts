@@ -210,6 +210,7 @@ test.concurrent(
       codecs: ["h264"],
       features: [],
       purpose: null,
+      waits: null,
     };
     const args = [join(ends.folder, "device.json"), String(host.port), JSON.stringify(hello)];
     const { child } = await spawnEnd(clientScript, ...args);

@@ -253,6 +253,7 @@ describe("a host refuses, and says why", () => {
       fecPermille: null,
       features: [],
       purpose: null,
+      waits: null,
       ...wish,
     });
     const answer = await connection.receive(["refuse"], 2000);

@@ -114,6 +114,7 @@ export class ProbeSession {
       source: "none",
       sourceWhy: "The client only tests the speed of the path.",
       pairing: "optional",
+      level: null,
     };
   }
 

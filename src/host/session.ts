@@ -171,6 +171,7 @@ export class HostSession {
       source: source.name,
       sourceWhy: source.why,
       pairing: "optional",
+      level: null,
     };
   }
 

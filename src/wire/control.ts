@@ -7,6 +7,8 @@ import { z } from "zod";
 import { milliHz } from "../base/units.ts";
 import { limit } from "./limits.ts";
 import { codec as mediaCodecs } from "./media.ts";
+import { levelNames } from "./pairing/level.ts";
+import { pairingMessages } from "./pairing/messages.ts";
 
 export const alpn = "punktfunk/1";
 
@@ -96,6 +98,8 @@ const worst = field(
     burst: unsigned(0x1_ffff),
   }),
 );
+const level = field(levelNames.join(", "), z.enum(levelNames));
+const fingerprint = field("64 hex digits", z.string().regex(/^[0-9a-f]{64}$/));
 const pairing = field("optional or required", z.enum(["optional", "required"]));
 
 /**
@@ -129,8 +133,12 @@ export const messages = {
     fecPermille: nullable(u32("wanted share of parity; nil = the host decides and adapts")),
     features: words("optional abilities of the client"),
     purpose: nullable(
-      field("word", word)("probe: only for speed tests, so no desktop is needed; else a stream"),
+      field(
+        "word",
+        word,
+      )("probe: only for speed tests, so no desktop is needed; pair: for a PIN; else a stream"),
     ),
+    waits: nullable(boolean("true = waits for a person's approval if the host wants pairing")),
   }),
   welcome: message(
     "host",
@@ -154,8 +162,40 @@ export const messages = {
       source: field("word", word)("what is captured"),
       sourceWhy: sentence("why this source was chosen"),
       pairing: pairing("whether the host serves devices that it does not know"),
+      level: nullable(
+        level("what the device may do; nil = it is not paired, and may do all but manage"),
+      ),
     },
   ),
+  ...pairingMessages,
+  approvalAwaited: message(
+    "host",
+    "opening",
+    "a person has to let this device in; Welcome follows",
+    {
+      id: field("word", word)("of the device, as the host shows it"),
+      fingerprint: fingerprint("of the device's key, as the host shows it"),
+      timeoutMs: u32("the host waits no longer"),
+    },
+  ),
+  pendingRequest: message("host", "session", "a device waits for approval; to who may manage", {
+    id: field("word", word)("of the device"),
+    name: name("that the device gave itself"),
+    fingerprint: fingerprint("of the device's key"),
+    address: field("word", word)("where it connects from"),
+    timeoutMs: u32("it waits no longer"),
+  }),
+  pendingAnswer: message("client", "session", "what the person said; from who may manage", {
+    id: field("word", word)("of the device"),
+    level: nullable(level("let it in with this level; nil = send it away")),
+  }),
+  pendingSettled: message("host", "session", "that device waits no longer", {
+    id: field("word", word)("of the device"),
+    how: field("word", word)("approved, denied, withdrawn or expired"),
+  }),
+  levelChanged: message("host", "session", "the device may do something else from now on", {
+    level: level("what it may do"),
+  }),
   refuse: message("host", "opening", "no session; the host closes the connection after it", {
     reason: reason("see reasons"),
     message: sentence("what happened and what to do, for a person"),
@@ -252,11 +292,44 @@ export const messages = {
     packetsSent: count("packets of filler and its parity that left the host"),
     packetsDropped: count("packets that the host's own machine dropped"),
   }),
-  clientStats: message("client", "session", "the client's figures, sums since Start", {
-    framesDecoded: count("pictures decoded"),
-    framesPresented: count("pictures shown"),
-    captureToPresentedUsP50: nullable(count("nil when not measured")),
-    captureToPresentedUsP99: nullable(count("nil when not measured")),
+  speedTestAsk: message("host", "session", "asks the client to test the speed of its path", {
+    id: u32("returned in the answers; 0 is none"),
+    rateKbps: nullable(u32("send at this rate; nil = find the rate that the path sustains")),
+    durationMs: nullable(u32("of the burst whose figures count; nil = the usual one")),
+  }),
+  speedTestStop: message("host", "session", "asks the client to end that test", {
+    id: u32("of the test"),
+  }),
+  speedTestProgress: message("client", "session", "how the burst goes that runs", {
+    id: u32("of the test"),
+    targetKbps: u32("what is sent"),
+    elapsedMs: u32("of the burst"),
+    throughputKbps: count("of the last interval"),
+    lossPct: nullable(real("of packets")),
+    jitterUs: nullable(real("of frames")),
+  }),
+  speedTestResult: message("client", "session", "that test is over", {
+    id: u32("of the test"),
+    error: sentence("why nothing was measured; empty = it was"),
+    targetKbps: u32("rate of the burst whose figures these are"),
+    throughputKbps: nullable(count("what came")),
+    lossPct: nullable(real("of packets")),
+    jitterUs: nullable(real("of frames")),
+    recommendedKbps: nullable(count("a bitrate for this path")),
+    limitedBy: field("word", word)("rate, clamp, host, network or client"),
+    bursts: u32("how many there were"),
+  }),
+  clientStats: message("client", "session", "the client's figures, sent each second", {
+    framesDecoded: count("pictures decoded since Start"),
+    framesPresented: count("pictures shown since Start"),
+    captureToPresentedUsP50: nullable(count("since the last one; nil when not measured")),
+    captureToPresentedUsP99: nullable(count("since the last one; nil when not measured")),
+    networkUsP50: nullable(count("since the last one; nil when not measured")),
+    networkUsP99: nullable(count("since the last one; nil when not measured")),
+    decodeUsP50: nullable(count("since the last one; nil when not measured")),
+    decodeUsP99: nullable(count("since the last one; nil when not measured")),
+    presentUsP50: nullable(count("since the last one; nil when not measured")),
+    presentUsP99: nullable(count("since the last one; nil when not measured")),
   }),
   hostStats: message("host", "session", "the host's figures, sums since Start", {
     framesCaptured: count("pictures that the source gave"),

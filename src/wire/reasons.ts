@@ -24,6 +24,12 @@ export const reasons = {
   "peer-lost": [15, "nothing was heard from the other end for too long"],
   slow: [16, "the other end does not read what it is sent"],
   internal: [17, "an error inside the program"],
+  "pairing-required": [18, "the host serves paired devices only"],
+  "pairing-failed": [19, "the pairing did not succeed"],
+  denied: [20, "a person sent this device away"],
+  "approval-timeout": [21, "nobody let this device in in time"],
+  revoked: [22, "the device is no longer paired, or its time is over"],
+  kicked: [23, "the host's operator ended the session"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type Reason = keyof typeof reasons;
@@ -47,6 +53,12 @@ const codeByReason: Record<Exclude<Reason, "done" | "interrupted">, PfErrorCode>
   "peer-lost": "PF_PEER_LOST",
   slow: "PF_PEER_LOST",
   internal: "PF_HOST_REFUSED",
+  "pairing-required": "PF_PAIRING_REQUIRED",
+  "pairing-failed": "PF_PAIRING_FAILED",
+  denied: "PF_PAIRING_REQUIRED",
+  "approval-timeout": "PF_PAIRING_REQUIRED",
+  revoked: "PF_PAIRING_REQUIRED",
+  kicked: "PF_HOST_REFUSED",
 };
 
 const hints: Partial<Record<Reason, string>> = {

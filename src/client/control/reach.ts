@@ -87,6 +87,7 @@ export async function greetHost(
     fecPermille: wish.fecPermille,
     features: [],
     purpose: wish.purpose,
+    waits: null,
   });
   const answer = await connection.receive(["welcome", "refuse"], welcomeMsMax);
   if (answer.type === "welcome") return answer;

@@ -283,6 +283,9 @@ export const speedTestRequestSchema = z
   .meta({ id: "SpeedTestRequest" });
 export type SpeedTestRequest = z.output<typeof speedTestRequestSchema>;
 
+/** What kept a speed test from going faster; `rate`: nothing, what was asked for came through. */
+export const speedLimits = ["rate", "clamp", "host", "network", "client"] as const;
+
 export const speedTestSchema = z
   .object({
     id: z.int().min(1),
@@ -302,11 +305,11 @@ export const speedTestSchema = z
     result: z
       .object({
         targetKbps: kbps,
-        throughputKbps: count,
+        throughputKbps: count.nullable(),
         lossPct: z.number().min(0).nullable(),
         jitterUs: z.number().min(0).nullable(),
         recommendedKbps: count.nullable().describe("a bitrate for this path"),
-        limitedBy: z.enum(["rate", "clamp", "host", "network", "client"]),
+        limitedBy: z.enum(speedLimits),
         bursts: count,
       })
       .nullable()
