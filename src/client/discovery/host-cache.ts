@@ -8,6 +8,7 @@ import {
   decodeText,
   type HostText,
   isUsableAddress,
+  isWholeName,
   labelOf,
   type Message,
   nameKey,
@@ -189,6 +190,7 @@ export class HostCache {
     if (instance === undefined) return;
     const { port, target } = record.data;
     if (port === 0) return this.#drop("bad-port");
+    if (!isWholeName(target)) return this.#drop("bad-name");
     if (record.ttl > 0 && instance.place?.value.target !== target) instance.addresses.clear();
     instance.place = kept({ port, target }, record.ttl, nowMs);
     if (instance.place === undefined) this.#instances.delete(nameKey(record.name));

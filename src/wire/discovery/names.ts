@@ -6,8 +6,8 @@ export const serviceType = "_punktfunk._udp.local";
 /** Asked by programs that list which services there are at all (RFC 6763 section 9). */
 export const serviceList = "_services._dns-sd._udp.local";
 
-/** RFC 1035 section 2.3.4. */
-const labelBytesMax = 63;
+/** RFC 1035 section 2.3.4; of the name's 255 bytes two hold no letters. */
+const [labelBytesMax, nameBytesMax] = [63, 253];
 
 /**
  * A host's name as its instance's label: one printable line of at most 63 bytes. Dots become
@@ -35,9 +35,16 @@ export const instanceName = (label: string) => `${label}.${serviceType}`;
 /** The label of an instance of the service as a person reads it; undefined for another name. */
 export function labelOf(name: string): string | undefined {
   const ending = `.${serviceType}`;
-  if (!sameName(name.slice(-ending.length), ending)) return undefined;
-  const label = plainLine(name.slice(0, -ending.length)).trim();
-  return label === "" || Buffer.byteLength(label) > labelBytesMax ? undefined : label;
+  if (!isWholeName(name) || !sameName(name.slice(-ending.length), ending)) return undefined;
+  return plainLine(name.slice(0, -ending.length)).trim() || undefined;
+}
+
+/** Whether a name from the network can be asked for: the encoder checks none, and skips dots at
+ * the ends of lines. */
+export function isWholeName(name: string): boolean {
+  if (/[\r\n\u2028\u2029]/.test(name)) return false;
+  const isLabel = (label: string) => label !== "" && Buffer.byteLength(label) <= labelBytesMax;
+  return Buffer.byteLength(name) <= nameBytesMax && name.split(".").every(isLabel);
 }
 
 /**
