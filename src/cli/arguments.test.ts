@@ -7,6 +7,7 @@ import {
   parseDuration,
   parseFec,
   parseHost,
+  parseOwnAddress,
   parsePort,
 } from "./arguments.ts";
 
@@ -20,6 +21,13 @@ function refusal(read: () => unknown): PfError {
 }
 
 describe("what people type", () => {
+  test("an address to listen at is an IP address, in brackets or without", () => {
+    expect(["127.0.0.1", "::1", "[::1]"].map(parseOwnAddress)).toEqual(["127.0.0.1", "::1", "::1"]);
+    for (const wrong of ["", "localhost", "1.2.3", "1.2.3.4:5"]) {
+      expect(() => parseOwnAddress(wrong)).toThrow("is not an IP address");
+    }
+  });
+
   test("durations, bitrates, ports, shares and counts are read with their units", () => {
     expect(["10", "500ms", "2m", "1.5h"].map((text) => Number(parseDuration(text)))).toEqual([
       10_000, 500, 120_000, 5_400_000,
@@ -34,11 +42,12 @@ describe("what people type", () => {
   });
 
   test("hosts are read with and without port, as name, IPv4 and IPv6", () => {
-    expect(parseHost("box")).toEqual({ host: "box", port: 9777 });
+    expect(parseHost("box")).toEqual({ host: "box", port: undefined });
+    expect(parseHost("gaming box (2):9000")).toEqual({ host: "gaming box (2)", port: 9000 });
     expect(parseHost("192.0.2.1:9000")).toEqual({ host: "192.0.2.1", port: 9000 });
     expect(parseHost("[2001:db8::1]:9000")).toEqual({ host: "2001:db8::1", port: 9000 });
-    expect(parseHost("[fe80::1%eth0]")).toEqual({ host: "fe80::1%eth0", port: 9777 });
-    expect(parseHost("::1")).toEqual({ host: "::1", port: 9777 });
+    expect(parseHost("[fe80::1%eth0]")).toEqual({ host: "fe80::1%eth0", port: undefined });
+    expect(parseHost("::1")).toEqual({ host: "::1", port: undefined });
   });
 
   test.each([
@@ -55,7 +64,7 @@ describe("what people type", () => {
     () => parseFec(""),
     () => parseCount("17", "sessions", 1, 16),
     () => parseHost(""),
-    () => parseHost("a b"),
+    () => parseHost("a\u0007b"),
     () => parseHost("box:0"),
     () => parseHost("box:70000"),
     () => parseChoice("x265", "codec", ["h264", "hevc"]),

@@ -1,7 +1,9 @@
 /** Reads what people type on the command line. Each throws PF_USAGE with what would be right. */
+import { isIP } from "node:net";
 import { PfError } from "../base/errors.ts";
 import { type Kbps, kbps, type Millis, millis, type PerMille, perMille } from "../base/units.ts";
 import { limit } from "../wire/limits.ts";
+import { usualPort } from "../wire/ports.ts";
 
 function usage(message: string, hint: string): PfError {
   return new PfError("PF_USAGE", message, { hint });
@@ -58,6 +60,18 @@ export function parseBurstDuration(text: string): Millis {
   return millis(value);
 }
 
+/** An IP address of this machine to listen at. */
+export function parseOwnAddress(text: string): string {
+  const address = text.trim().replace(/^\[(.*)\]$/, "$1");
+  if (isIP(address) === 0) {
+    throw usage(
+      `"${text}" is not an IP address.`,
+      "Write for example 127.0.0.1, ::1 or 192.0.2.7.",
+    );
+  }
+  return address;
+}
+
 /** A UDP or TCP port, 0 (any free one) to 65535. */
 export function parsePort(text: string): number {
   const port = Number(text);
@@ -92,25 +106,26 @@ export function parseCount(text: string, what: string, low: number, high: number
 
 export interface HostAddress {
   readonly host: string;
-  readonly port: number;
+  /** undefined = none was given. */
+  readonly port: number | undefined;
 }
 
-/** Where punktfunk listens unless told otherwise: control, then media. */
-export const defaultPort = 9777;
-
-/** `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address. */
+/**
+ * `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or a bare IPv6 address. The name of a host that was
+ * found in the network may hold blanks.
+ */
 export function parseHost(text: string): HostAddress {
   const trimmed = text.trim();
   const match =
     /^\[([0-9a-fA-F:.%\w]+)\](?::(\d{1,5}))?$/.exec(trimmed) ??
-    /^([^:\s]+)(?::(\d{1,5}))?$/.exec(trimmed) ??
+    /^([^:\p{Cc}]+)(?::(\d{1,5}))?$/u.exec(trimmed) ??
     /^([0-9a-fA-F:]+(?:%\w+)?)$/.exec(trimmed);
   const host = match?.[1];
   if (host === undefined) {
     throw usage(`"${text}" is not a host.`, "Write NAME, ADDRESS, NAME:PORT or [IPv6]:PORT.");
   }
-  const port = match?.[2] === undefined ? defaultPort : parsePort(match[2]);
-  if (port === 0) throw usage("A host's port can't be 0.", `The usual one is ${defaultPort}.`);
+  const port = match?.[2] === undefined ? undefined : parsePort(match[2]);
+  if (port === 0) throw usage("A host's port can't be 0.", `The usual one is ${usualPort}.`);
   return { host, port };
 }
 

@@ -1,16 +1,18 @@
 /** How a client reaches a host: name to addresses, handshake, trust, and then a connection. */
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import { PfError } from "../../base/errors.ts";
 import { settledWithin } from "../../base/time.ts";
 import { ControlConnection } from "../../transport/connection.ts";
 import { limit } from "../../wire/limits.ts";
+import { type ResolvedHost, resolveTarget } from "../discovery/resolve.ts";
 import { type Dialed, dial } from "./dial.ts";
 
 export interface ConnectOptions {
   /** Name or address. */
   readonly host: string;
-  readonly port: number;
+  /** undefined = the one that the host advertises, or else the usual one. */
+  readonly port?: number | undefined;
+  /** Where the host is, when that is known already. */
+  readonly resolved?: ResolvedHost;
   /** For the handshake alone; asking a person in `verify` is not counted. */
   readonly timeoutMs?: number;
   /** Gives the handshake up; an open connection is not touched. */
@@ -29,13 +31,12 @@ const staggerMs = 250;
  * `verify` throws.
  */
 export async function connectControl(options: ConnectOptions): Promise<ControlConnection> {
-  const { host, port, timeoutMs = limit("connect_timeout_ms"), verify } = options;
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new PfError("PF_USAGE", `${port} is not a port: ports go from 1 to 65535.`);
-  }
+  const { host, timeoutMs = limit("connect_timeout_ms"), verify } = options;
   const given = options.signal === undefined ? {} : { signal: options.signal };
-  const target = { host, port, timeoutMs, ...given };
-  const dialed = await dialFirst(await resolve(host), target);
+  const resolved =
+    options.resolved ?? (await resolveTarget({ host, port: options.port, ...given }));
+  const target = { host, port: resolved.port, timeoutMs, ...given };
+  const dialed = await dialFirst(resolved.addresses, target);
   const fingerprint = dialed.fingerprint;
   const startedMs = performance.now();
   try {
@@ -86,26 +87,6 @@ async function connectionOf(dialed: Dialed): Promise<ControlConnection> {
     peer: { address, port },
     peerFingerprint: fingerprint,
     exporterSecret,
-  });
-}
-
-/** All addresses of a host. */
-async function resolve(host: string): Promise<string[]> {
-  const literal = host.replace(/^\[(.*)\]$/, "$1");
-  if (literal.includes("%")) {
-    throw new PfError("PF_HOST_UNREACHABLE", `${host} names a network interface.`, {
-      hint: "QUIC is not spoken to link-local addresses here: give another address of the host.",
-    });
-  }
-  if (isIP(literal) !== 0) return [literal];
-  try {
-    const found = host === "" ? [] : await lookup(host, { all: true });
-    if (found.length > 0) return found.map(({ address }) => address);
-  } catch {
-    // Said below.
-  }
-  throw new PfError("PF_HOST_UNKNOWN", `There is no host of the name "${host}".`, {
-    hint: "Check the spelling, or give the host's IP address.",
   });
 }
 

@@ -7,13 +7,18 @@ import { limit } from "../../wire/limits.ts";
 import type { CodecName } from "../../wire/media.ts";
 import type { Mode } from "../../wire/mode.ts";
 import { reasonError } from "../../wire/reasons.ts";
+import type { FoundHost } from "../discovery/browse.ts";
+import { doubtAbout, resolveTarget } from "../discovery/resolve.ts";
 import { loadDeviceKey } from "../trust/device.ts";
 import { declinedError, judgeHost, readKnownHosts, rememberHost } from "../trust/known-hosts.ts";
 import { connectControl } from "./connect.ts";
 
 export interface HostTarget {
   readonly host: string;
-  readonly port: number;
+  /** undefined = the one that the host advertises, or else the usual one. */
+  readonly port: number | undefined;
+  /** The host as it was found in the network, when it was picked there. */
+  readonly found?: FoundHost | undefined;
   /** The host's certificate must have this SHA-256. */
   readonly fingerprint: string | undefined;
   /** Fingerprint of this user's own host, if there is one: it needs no question. */
@@ -26,19 +31,28 @@ export interface ReachHooks {
   readonly confirmFingerprint:
     | ((host: string, fingerprint: string) => Promise<boolean>)
     | undefined;
+  readonly warn?: (text: string) => void;
 }
 
 /** Preparing a desktop and its encoder may take the host this long. */
 const welcomeMsMax = 30_000;
 
 /** Connects to a host that is trusted, or that a person trusts when asked. */
-export function reachHost(target: HostTarget, hooks: ReachHooks): Promise<ControlConnection> {
-  const { host, port } = target;
+export async function reachHost(target: HostTarget, hooks: ReachHooks): Promise<ControlConnection> {
+  const { host, found } = target;
+  const signal = hooks.interrupted;
+  const resolved =
+    found === undefined
+      ? await resolveTarget({ host, port: target.port, signal })
+      : { addresses: found.addresses, port: found.port, advert: found };
+  const { port } = resolved;
   return connectControl({
     host,
-    port,
-    signal: hooks.interrupted,
+    resolved,
+    signal,
     verify: async (fingerprint) => {
+      const doubt = doubtAbout(resolved, fingerprint);
+      if (doubt !== undefined) hooks.warn?.(doubt);
       const answer = judgeHost({
         host,
         port,
