@@ -23,20 +23,23 @@ const endMsMax = 5_000;
 
 const program = [process.execPath, new URL("./main.ts", import.meta.url).pathname];
 
+/** Nobody but this machine reaches the demo's host, so its client needs no pairing. */
+const serveAlone = [
+  ...["serve", "--port", "0", "--bind", "127.0.0.1", "--open"],
+  ...["--name", "demo", "--json"],
+];
+
 /** Runs the demo; returns the client's exit code. */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "punktfunk-demo-"));
-  const host = Bun.spawn(
-    [...program, "serve", "--port", "0", "--name", "demo", "--json", ...options.serve],
-    {
-      env: { ...process.env, PUNKTFUNK_HOME: join(folder, "host") },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      // The demo hands Ctrl-C on itself, in order: first the client, then the host.
-      detached: true,
-    },
-  );
+  const host = Bun.spawn([...program, ...serveAlone, ...options.serve], {
+    env: { ...process.env, PUNKTFUNK_HOME: join(folder, "host") },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    // The demo hands Ctrl-C on itself, in order: first the client, then the host.
+    detached: true,
+  });
   const hostWords = new Response(host.stderr).text();
   try {
     const reports = reportsOf(host.stdout);

@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { statePath } from "../base/state.ts";
 import { kbps, type Millis, millis, perMille } from "../base/units.ts";
 import {
   type ClientHooks,
@@ -58,7 +59,12 @@ export async function withState<Result>(
   }
 }
 
-/** A host on free ports with a synthetic source unless told otherwise. */
+let hosts = 0;
+
+/**
+ * A host on free ports with a synthetic source that serves everybody, unless told otherwise. Each
+ * has its devices to itself.
+ */
 export function startTestHost(
   reports: HostReport[],
   options: Partial<HostOptions> = {},
@@ -67,6 +73,12 @@ export function startTestHost(
     port: 0,
     mediaPort: 0,
     name: "harness",
+    trust: "open",
+    arm: false,
+    state: {
+      devices: statePath("data", `host-${++hosts}/devices.json`),
+      settings: statePath("data", `host-${hosts}/settings.json`),
+    },
     source: "synthetic",
     app: undefined,
     pattern: "moving",

@@ -1,5 +1,6 @@
 /** The program as a person or a script runs it: a process of its own, its words and its exit. */
 import { join } from "node:path";
+import type { TrustMode } from "../host/trust/trust.ts";
 
 /** The program and its first argument, as a shell would start it. */
 export const programCommand: readonly string[] = [
@@ -70,15 +71,20 @@ export class Program {
   }
 }
 
-/** A host process on free ports and its ready line. Throws with its words when it does not start. */
+/**
+ * A host process on free ports and its ready line; it serves everybody unless told otherwise.
+ * Throws with its words when it does not start.
+ */
 export async function startHostProgram(
   home: string,
   args: readonly string[] = [],
-  options: Pick<ProgramOptions, "prefix"> = {},
+  options: Pick<ProgramOptions, "prefix"> & { readonly trust?: TrustMode } = {},
 ) {
-  const program = new Program(["serve", "--port", "0", "--name", "harness", "--json", ...args], {
+  const { trust = "open", ...rest } = options;
+  const words = ["serve", "--port", "0", "--name", "harness", "--json", ...args];
+  const program = new Program(trust === "open" ? [...words, "--open"] : words, {
     home: join(home, "host"),
-    ...options,
+    ...rest,
   });
   const ready = await program.line("ready");
   if (ready === undefined) throw new Error(`serve did not start: ${await program.words}`);

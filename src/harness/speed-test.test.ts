@@ -118,7 +118,7 @@ test("a client that only tests gets no desktop, and the rate that its path carri
     } finally {
       await host.stop("shutting-down");
     }
-    expect(reports.map(({ type }) => type)).toEqual(["ready", "speed-tested", "summary"]);
+    expect(reports.map(({ type }) => type)).toEqual(["ready", "note", "speed-tested", "summary"]);
   });
 });
 

@@ -1,26 +1,36 @@
-/** The host program: its ports, its identity, and the sessions of the clients that connect. */
-import { PfError } from "../base/errors.ts";
+/** The host program: its ports, its identity, whom it trusts, and the clients that connect. */
+import { hostname, networkInterfaces } from "node:os";
 import type { Kbps, PerMille } from "../base/units.ts";
 import { EventQueue } from "../ffi/core/core.ts";
 import { UdpPort } from "../ffi/media/port.ts";
 import type { SourcePattern } from "../ffi/source/source.ts";
-import type { ControlConnection } from "../transport/connection.ts";
-import type { MessageOf } from "../wire/control.ts";
 import { ControlListener } from "./control/listener.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
+import { RunningHost } from "./managed-host.ts";
+import type { ManagedHost } from "./management/managed.ts";
 import { encoderCandidates } from "./policy/codec.ts";
-import { ProbeSession } from "./probe-session.ts";
-import { type Drops, dropsOf, type HostReport, sumOfDrops } from "./report.ts";
-import { HostSession } from "./session.ts";
+import { dropsOf, type HostReport, sumOfDrops } from "./report.ts";
+import { Server } from "./server.ts";
+import { HostSettings } from "./settings.ts";
+import { DeviceStore } from "./trust/devices.ts";
 import { loadHostIdentity } from "./trust/identity.ts";
+import { Trust, type TrustMode } from "./trust/trust.ts";
+import { armForOperator, reportTrust } from "./trust-reports.ts";
 
 export interface HostOptions {
+  /** Address to listen at; undefined = all. */
+  readonly address?: string | undefined;
   /** UDP ports; 0 = any free one. */
   readonly port: number;
   readonly mediaPort: number;
   /** The name that clients see. */
   readonly name: string;
-  readonly source: SourceWish;
+  /** Whether devices have to be paired. */
+  readonly trust: TrustMode;
+  /** Arms pairing at the start and reports the PIN; without a paired device it does so anyway. */
+  readonly arm: boolean;
+  /** undefined = as the settings say. */
+  readonly source: SourceWish | undefined;
   /** What runs in a desktop of the host's own; undefined = a terminal. */
   readonly app: string | undefined;
   readonly pattern: SourcePattern;
@@ -32,8 +42,10 @@ export interface HostOptions {
   readonly isParityPinned: boolean;
   /** The fastest burst of a speed test. */
   readonly probeRateMax: Kbps;
-  /** Clients at once. */
-  readonly sessionsMax: number;
+  /** Clients at once; undefined = as the settings say. */
+  readonly sessionsMax: number | undefined;
+  /** Files of the state; undefined = the user's. A host has its devices' folder to itself. */
+  readonly state?: { readonly devices: string; readonly settings: string } | undefined;
   readonly onReport: (report: HostReport) => void;
 }
 
@@ -41,6 +53,8 @@ export interface Host {
   readonly port: number;
   readonly mediaPort: number;
   readonly fingerprint: string;
+  /** What the management API manages. */
+  readonly managed: ManagedHost;
   /** The media port's counters, by name. */
   counters(): Record<string, number>;
   /** Says goodbye to every client and closes everything. */
@@ -49,157 +63,123 @@ export interface Host {
   readonly closed: Promise<void>;
 }
 
-/** Opens the ports and serves until `stop`. Throws PF_PORT_TAKEN, PF_ENCODER_MISSING and others. */
+/**
+ * Opens the ports and serves until `stop`. Throws PF_PORT_TAKEN, PF_ENCODER_MISSING, PF_STATE_INVALID
+ * (also where another host has the state's folder) and others.
+ */
 export async function startHost(options: HostOptions): Promise<Host> {
-  // What can't work is better known now than when the first client comes.
-  encoderCandidates(["h264", "hevc", "av1"], options.encoder);
-  await resolveSource({ wish: options.source, app: options.app, pattern: options.pattern });
-  const identity = await loadHostIdentity();
-  const events = new EventQueue();
-  const listening = events.listen((event) => {
-    if (event.kind === "note") {
-      options.onReport({ type: "note", level: "warn", message: event.text });
-    }
-  });
-  const server = new Server(options, identity.hostId);
-  const closers: (() => void | Promise<void>)[] = [
-    async () => {
-      await events.close();
-      await listening;
-    },
-  ];
+  const closers: (() => void | Promise<void>)[] = [];
   const closeAll = async () => {
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const media = new UdpPort({ address: "::", port: options.mediaPort, events, stage: 0 });
-    closers.push(() => media.close());
-    media.start();
-    const listener = await ControlListener.open({
-      port: options.port,
-      certificatePem: identity.certificatePem,
-      privateKey: identity.privateKey,
-      onConnection: (connection, hello) => server.serve(connection, hello, media),
-    });
-    closers.push(() => listener.close());
-    const { promise: closed, resolve } = Promise.withResolvers<void>();
-    const startedAt = performance.now();
-    const ready = {
-      port: listener.port,
-      mediaPort: media.port,
-      fingerprint: identity.fingerprint,
-    };
-    options.onReport({
-      type: "ready",
-      name: options.name,
-      ...ready,
-      mgmtPort: null,
-      pair: "optional",
-    });
-    let stopping = false;
-    return {
-      ...ready,
-      closed,
-      counters: () => media.counters.snapshot(),
-      stop: async (reason) => {
-        if (stopping) return closed;
-        stopping = true;
-        await server.stop(reason);
-        const dropped = sumOfDrops(dropsOf(media.counters.snapshot()), server.dropped);
-        await closeAll();
-        options.onReport({
-          type: "summary",
-          sessions: server.sessionCount,
-          refused: server.refusedCount,
-          durationMs: Math.round(performance.now() - startedAt),
-          dropped,
-        });
-        resolve();
-      },
-    };
+    return await openHost(options, closers, closeAll);
   } catch (error) {
     await closeAll();
     throw error;
   }
 }
 
-/** The sessions that are running. */
-class Server {
-  sessionCount = 0;
-  refusedCount = 0;
-  /** Datagrams that sessions which are over have refused. */
-  dropped: Drops = {};
-  readonly #options: HostOptions;
-  readonly #hostId: string;
-  readonly #running = new Map<HostSession | ProbeSession, Promise<void>>();
-  #stopping = false;
-
-  constructor(options: HostOptions, hostId: string) {
-    this.#options = options;
-    this.#hostId = hostId;
-  }
-
-  serve(connection: ControlConnection, hello: MessageOf<"hello">, port: UdpPort): void {
-    const { name, source, app, pattern, encoder, sessionsMax } = this.#options;
-    const { parityPermille, isParityPinned, probeRateMax } = this.#options;
-    if (this.#stopping) {
-      void connection.close("shutting-down", "The host is ending.");
-      return;
-    }
-    if (this.#running.size >= sessionsMax) {
-      void this.#refuseBusy(connection);
-      return;
-    }
-    const Session = hello.purpose === "probe" ? ProbeSession : HostSession;
-    const session = new Session(
-      {
-        connection,
-        port,
-        hostName: name,
-        hostId: this.#hostId,
-        encoder,
-        parityPermille,
-        isParityPinned,
-        probeRateMax,
-        source: { wish: source, app, pattern },
-        onReport: (report) => {
-          if (report.type === "session-started") this.sessionCount++;
-          if (report.type === "refused") this.refusedCount++;
-          if (report.type === "session-ended") {
-            this.dropped = sumOfDrops(this.dropped, report.dropped);
-          }
-          this.#options.onReport(report);
-        },
-      },
-      hello,
-    );
-    this.#running.set(
-      session,
-      session.run().finally(() => this.#running.delete(session)),
-    );
-  }
-
-  async stop(reason: "interrupted" | "shutting-down"): Promise<void> {
-    this.#stopping = true;
-    const message = "The host was stopped.";
-    const ending = [...this.#running].flatMap(([session, done]) => [
-      session.end(reason === "interrupted" ? "shutting-down" : reason, message),
-      done,
-    ]);
-    await Promise.all(ending);
-  }
-
-  async #refuseBusy(connection: ControlConnection): Promise<void> {
-    const count = this.#options.sessionsMax;
-    const error = new PfError("PF_HOST_BUSY", `The host serves ${count} clients already.`);
-    this.refusedCount++;
-    this.#options.onReport({
-      type: "refused",
-      address: connection.peer.address,
-      reason: error.code,
-      message: error.message,
+async function openHost(
+  options: HostOptions,
+  closers: (() => void | Promise<void>)[],
+  closeAll: () => Promise<void>,
+): Promise<Host> {
+  const { name, app, pattern, onReport } = options;
+  // What can't work is better known now than when the first client comes.
+  encoderCandidates(["h264", "hevc", "av1"], options.encoder);
+  const settings = await HostSettings.open(
+    { compositor: options.source, sessionsMax: options.sessionsMax },
+    options.state?.settings,
+  );
+  await resolveSource({ wish: settings.current.compositor, app, pattern });
+  const devices = await DeviceStore.open(options.state?.devices);
+  closers.push(async () => {
+    await devices.close().catch((error: Error) => {
+      onReport({ type: "note", level: "warn", message: error.message });
     });
-    connection.send({ type: "refuse", reason: "busy", message: error.message, detail: null });
-    await connection.close("busy", error.message);
+  });
+  const { hostId, fingerprint, certificatePem, privateKey } = await loadHostIdentity();
+  let port = options.port;
+  const trust = new Trust({
+    mode: options.trust,
+    devices,
+    fingerprint,
+    reachedAt: () => ({ host: options.address ?? ownAddress(), port }),
+  });
+  closers.push(() => trust.close(), reportTrust(trust, onReport));
+  const events = new EventQueue();
+  const listening = events.listen((event) => {
+    if (event.kind === "note") onReport({ type: "note", level: "warn", message: event.text });
+  });
+  closers.push(async () => {
+    await events.close();
+    await listening;
+  });
+  const address = options.address ?? "::";
+  const media = new UdpPort({ address, port: options.mediaPort, events, stage: 0 });
+  closers.push(() => media.close());
+  media.start();
+  const server = new Server({ host: options, hostId, port: media, settings, trust });
+  const listener = await ControlListener.open({
+    address: options.address,
+    port: options.port,
+    certificatePem,
+    privateKey,
+    onConnection: (connection, hello) => server.serve(connection, hello),
+  });
+  closers.push(() => listener.close());
+  port = listener.port;
+  const managed = new RunningHost({
+    server,
+    settings,
+    trust,
+    source: { app, pattern },
+    facts: { name, hostId, fingerprint, controlPort: port, mediaPort: media.port },
+  });
+  const pair = trust.mode === "open" ? "optional" : "required";
+  const ready = { port, mediaPort: media.port, fingerprint };
+  const startedAt = performance.now();
+  onReport({ type: "ready", name, ...ready, mgmtPort: null, pair });
+  if (trust.mode === "open") onReport(openWarning(port));
+  if (options.arm || (trust.mode === "required" && devices.list().length === 0)) {
+    armForOperator(trust, onReport);
   }
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  let isStopping = false;
+  return {
+    ...ready,
+    managed,
+    closed,
+    counters: () => media.counters.snapshot(),
+    stop: async (reason) => {
+      if (isStopping) return closed;
+      isStopping = true;
+      await server.stop(reason);
+      const dropped = sumOfDrops(dropsOf(media.counters.snapshot()), server.dropped);
+      await closeAll();
+      onReport({
+        type: "summary",
+        sessions: server.sessionCount,
+        refused: server.refusedCount,
+        durationMs: Math.round(performance.now() - startedAt),
+        dropped,
+      });
+      resolve();
+    },
+  };
+}
+
+function openWarning(port: number): HostReport {
+  const message =
+    `PAIRING IS OFF: whoever reaches UDP port ${port} sees this desktop and controls it. ` +
+    "Start without --open to serve paired devices only.";
+  return { type: "note", level: "warn", message };
+}
+
+/** Where other machines reach this one: its first address outside of itself, or its name. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const outer = all.find(({ internal, family }) => !internal && family === "IPv4");
+  return outer?.address ?? hostname();
 }

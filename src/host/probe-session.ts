@@ -12,14 +12,18 @@ import { mediaKeys } from "../wire/exporter.ts";
 import { limit } from "../wire/limits.ts";
 import type { Reason } from "../wire/reasons.ts";
 import { HostProbe, speedTested } from "./probe.ts";
-import { admit, refuse } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
+import { actionOf } from "./rights.ts";
 import { type SessionOptions, shardBytesMaxFor, startMsMax } from "./session.ts";
 import { stageNumber } from "./sources.ts";
+import type { Standing } from "./trust/standing.ts";
 
 /** A client that asks for nothing for this long is sent away. */
 const idleMsMax = 30_000;
 
 export class ProbeSession {
+  readonly purpose = "probe";
+  readonly startedAt = new Date();
   readonly tag = randomInt(1, 0xffff_ffff);
   readonly client: string;
   readonly #options: SessionOptions;
@@ -36,9 +40,26 @@ export class ProbeSession {
     this.client = hello.name === "" ? "a client without a name" : hello.name;
   }
 
+  get address(): string {
+    return this.#options.connection.peer.address;
+  }
+
+  get standing(): Standing {
+    return this.#options.standing;
+  }
+
+  /** There is no stream to tell of. */
+  sample(): null {
+    return null;
+  }
+
+  /** Nothing of the settings is about a speed test. */
+  followSettings(): void {}
+
   /** Serves the client until it leaves. Never rejects; reports what happened. */
   async run(): Promise<void> {
-    const { connection, onReport } = this.#options;
+    const { connection, standing, onReport } = this.#options;
+    standing.onChange((change) => this.#onStanding(change));
     const listening = this.#events.listen((event) => this.#probe?.onEvent(event));
     try {
       this.#open();
@@ -68,7 +89,6 @@ export class ProbeSession {
 
   #open(): void {
     const { connection, port, parityPermille, probeRateMax } = this.#options;
-    admit(this.#hello, connection);
     const keys = mediaKeys(connection.exporter, this.tag);
     const shardBytesMax = shardBytesMaxFor(connection.peer.address);
     this.#session = new MediaSession({
@@ -113,12 +133,22 @@ export class ProbeSession {
       stallMs: limit("stall_ms"),
       source: "none",
       sourceWhy: "The client only tests the speed of the path.",
-      pairing: "optional",
-      level: null,
+      pairing: this.#options.trust.mode === "open" ? "optional" : "required",
+      level: this.#options.standing.level,
     };
   }
 
+  #onStanding(change: "level" | "revoked"): void {
+    const { connection, standing } = this.#options;
+    if (change === "revoked") {
+      void this.end("revoked", "This device is no longer paired with the host.");
+    } else if (this.#session !== undefined && standing.level !== null) {
+      connection.send({ type: "levelChanged", level: standing.level });
+    }
+  }
+
   #onMessage(message: Message): void {
+    if (!this.#options.standing.may(actionOf(message.type))) return;
     if (message.type === "probeRequest") this.#waitForRequest();
     this.#probe?.take(message);
   }

@@ -3,7 +3,7 @@ import { PfError } from "../base/errors.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { MessageOf } from "../wire/control.ts";
 import { limit } from "../wire/limits.ts";
-import type { Reason } from "../wire/reasons.ts";
+import { type Reason, reasonError } from "../wire/reasons.ts";
 import type { HostReport } from "./report.ts";
 import { isDeviceProven } from "./trust/device.ts";
 
@@ -12,13 +12,16 @@ export class Refusal extends PfError {
   readonly reason: Reason;
 
   constructor(reason: Reason, message: string) {
-    super("PF_HOST_REFUSED", message);
+    super(reasonError({ reason, message })?.code ?? "PF_HOST_REFUSED", message);
     this.reason = reason;
   }
 }
 
-/** The checks that each client has to pass, whatever it comes for. Throws the refusal. */
-export function admit(hello: MessageOf<"hello">, connection: ControlConnection): void {
+/** What each client has to prove, whatever it comes for. Throws the refusal. */
+export function checkHello(
+  hello: Pick<MessageOf<"hello">, "version" | "device">,
+  connection: Pick<ControlConnection, "exporter">,
+): void {
   if (hello.version !== limit("protocol_version")) {
     throw new PfError(
       "PF_PROTOCOL_VERSION",

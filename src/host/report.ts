@@ -1,6 +1,8 @@
 /** What a host tells about itself: records for machines, sentences for people. */
 import type { CodecName } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
+import type { Level } from "../wire/pairing/level.ts";
+import { showPin } from "../wire/pairing/pin.ts";
 
 /** Refused datagrams by reason. */
 export type Drops = Readonly<Record<string, number>>;
@@ -81,6 +83,38 @@ export interface RefusedReport {
   readonly message: string;
 }
 
+/** A PIN for who started the host; never told of one that was armed elsewhere. */
+export interface ArmedReport {
+  readonly type: "armed";
+  readonly pin: string;
+  readonly level: Level;
+  readonly expiresAt: string;
+}
+
+export interface PendingReport {
+  readonly type: "pending";
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly fingerprint: string;
+  readonly expiresAt: string;
+}
+
+export interface PendingSettledReport {
+  readonly type: "pending-settled";
+  readonly id: string;
+  readonly name: string;
+  readonly how: "approved" | "denied" | "expired" | "withdrawn" | "failed";
+}
+
+/** A device is paired, or no longer. */
+export interface DeviceReport {
+  readonly type: "paired" | "revoked";
+  readonly id: string;
+  readonly name: string;
+  readonly level: Level;
+}
+
 export interface NoteReport {
   readonly type: "note";
   readonly level: "info" | "warn";
@@ -102,6 +136,10 @@ export type HostReport =
   | SessionEndedReport
   | SpeedTestedReport
   | RefusedReport
+  | ArmedReport
+  | PendingReport
+  | PendingSettledReport
+  | DeviceReport
   | NoteReport
   | HostSummaryReport;
 
@@ -141,6 +179,31 @@ export function sentenceOf(report: HostReport): {
       };
     case "refused":
       return { level: "warn", text: `${report.address} was refused: ${report.message}` };
+    case "armed":
+      return {
+        level: "success",
+        text:
+          `PIN ${showPin(report.pin)}: pair a device by punktfunk pair ` +
+          `HOST until ${timeOfDay(report.expiresAt)}. It is good for one try.`,
+      };
+    case "pending":
+      return {
+        level: "info",
+        text:
+          `${report.name} (${report.address}) waits for approval.\n` +
+          `  Fingerprint ${report.fingerprint}\n` +
+          `  Let it in: punktfunk host approve ${report.id}; send it away: punktfunk host deny ` +
+          report.id,
+      };
+    case "pending-settled":
+      return { level: "info", text: `${report.name} ${settled[report.how]}.` };
+    case "paired":
+      return {
+        level: "success",
+        text: `${report.name} is paired; its level is ${report.level} (id ${report.id}).`,
+      };
+    case "revoked":
+      return { level: "info", text: `${report.name} is no longer paired (id ${report.id}).` };
     case "note":
       return { level: report.level, text: report.message };
     case "summary":
@@ -151,4 +214,14 @@ export function sentenceOf(report: HostReport): {
   }
 }
 
+const settled: Record<PendingSettledReport["how"], string> = {
+  approved: "was let in",
+  denied: "was sent away",
+  expired: "waited for approval until its time was over",
+  withdrawn: "waits for approval no longer",
+  failed: "could not be let in: its pairing could not be kept",
+};
+
+/** As a clock on the wall shows it here. */
+const timeOfDay = (time: string) => new Date(time).toTimeString().slice(0, 8);
 const portSuffix = (port: number) => (port === 9777 ? "" : `:${port}`);

@@ -11,23 +11,36 @@ import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
 import { limit } from "../wire/limits.ts";
+import type { Settings, SpeedTestRequest } from "../wire/management.ts";
 import { datagramPlane, hostTiming } from "../wire/media.ts";
 import { modeProblem } from "../wire/mode.ts";
 import type { Reason } from "../wire/reasons.ts";
+import { AskedTest, type SpeedTestResult } from "./asked-test.ts";
 import { prepareSource, type SourceSettings } from "./displays/prepare.ts";
 import type { Injector } from "./inject/inject.ts";
+import { hear, type LiveSample, nothingHeard, sampleOf } from "./management/live.ts";
+import type { SpeedTestWatch } from "./management/managed.ts";
+import { ManagerLink } from "./manager-link.ts";
 import { clampParity, ParityControl } from "./parity.ts";
 import { HostPipeline } from "./pipeline.ts";
 import { resolveBitrate } from "./policy/bitrate.ts";
 import { encoderCandidates } from "./policy/codec.ts";
 import { initialKeyframeState, onKeyframeRequest } from "./policy/keyframe.ts";
 import { HostProbe, speedTested } from "./probe.ts";
-import { admit, Refusal, refuse } from "./refusal.ts";
-import { dropsOf, type HostReport } from "./report.ts";
+import { Refusal, refuse } from "./refusal.ts";
+import { type Drops, dropsOf, type HostReport } from "./report.ts";
+import { actionOf } from "./rights.ts";
 import { type PreparedSource, stageNumber } from "./sources.ts";
+import type { Standing } from "./trust/standing.ts";
+import type { Trust } from "./trust/trust.ts";
 
 export interface SessionOptions {
   readonly connection: ControlConnection;
+  /** What the client may do; the caller's to leave. */
+  readonly standing: Standing;
+  readonly trust: Trust;
+  /** In force now. */
+  readonly settings: () => Settings;
   readonly port: UdpPort;
   readonly hostName: string;
   readonly hostId: string;
@@ -49,12 +62,15 @@ const statsIntervalMs = 500;
 export const startMsMax = 30_000;
 
 export class HostSession {
+  readonly purpose = "stream";
   readonly tag: number;
   readonly client: string;
+  readonly startedAt = new Date();
   readonly #options: SessionOptions;
   readonly #hello: MessageOf<"hello">;
   readonly #ending = new AbortController();
   readonly #events = new EventQueue();
+  readonly #asked: AskedTest;
   #source: PreparedSource | undefined;
   #pipeline: HostPipeline | undefined;
   #probe: HostProbe | undefined;
@@ -62,6 +78,13 @@ export class HostSession {
   #timings: ReturnType<typeof setInterval> | undefined;
   #stats: ReturnType<typeof setInterval> | undefined;
   #keyframes = initialKeyframeState;
+  #manager: ManagerLink | undefined;
+  #isStarted = false;
+  /** What the client asked for last. */
+  #wishKbps: number | null;
+  #heard = nothingHeard;
+  /** Messages that the client's level does not allow. */
+  #forbidden = 0;
   #failure: { reason: Reason; error: PfError } | undefined;
 
   constructor(options: SessionOptions, hello: MessageOf<"hello">) {
@@ -69,32 +92,78 @@ export class HostSession {
     this.#hello = hello;
     this.client = hello.name === "" ? "a client without a name" : hello.name;
     this.tag = randomInt(1, 0xffff_ffff);
+    this.#wishKbps = hello.bitrateKbps;
+    this.#asked = new AskedTest((message) => options.connection.send(message));
+  }
+
+  get address(): string {
+    return this.#options.connection.peer.address;
+  }
+
+  get standing(): Standing {
+    return this.#options.standing;
+  }
+
+  /** What it has done so far; null until it streams, and when it is over. */
+  sample(): LiveSample | null {
+    if (!this.#isStarted || this.#pipeline === undefined || this.#source === undefined) return null;
+    const { mode, name, why } = this.#source;
+    return sampleOf(this.#pipeline, {
+      mode,
+      source: name,
+      sourceWhy: why,
+      parityCause: this.#parity?.cause ?? "start",
+      heard: this.#heard,
+      atMs: performance.now(),
+    });
+  }
+
+  /** Has the client test its path. Rejects when it can't, leaves, or `signal` aborts. */
+  async testSpeed(
+    request: SpeedTestRequest,
+    watch: SpeedTestWatch,
+    signal: AbortSignal,
+  ): Promise<SpeedTestResult> {
+    if (!this.#isStarted || this.#ending.signal.aborted) {
+      throw new PfError("PF_PEER_LOST", "The client does not stream yet, or has left.");
+    }
+    return this.#asked.run(request, watch, signal);
+  }
+
+  /** Goes by the settings as they are now. */
+  followSettings(): void {
+    const bitrate = resolveBitrate(this.#wishKbps, this.#options.settings());
+    if (this.#pipeline === undefined || bitrate === this.#pipeline.bitrateKbps) return;
+    this.#pipeline.setBitrate(bitrate);
+    if (this.#isStarted) this.#sendConfiguration();
   }
 
   /** Serves the client until it leaves. Never rejects; reports what happened. */
   async run(): Promise<void> {
-    const { connection, onReport } = this.#options;
+    const { connection, standing, onReport } = this.#options;
     void connection.closed.then(() => this.#ending.abort());
+    standing.onChange((change) => this.#onStanding(change));
     const listening = this.#events.listen((event) => this.#onEvent(event));
-    let started = false;
     try {
       const pipeline = await this.#open();
       await connection.receive(["start"], startMsMax);
       connection.onMessage((message) => this.#onMessage(message));
       pipeline.start();
-      started = true;
+      this.#isStarted = true;
+      this.#manageIfAllowed();
       this.#timings = setInterval(() => this.#sendTimings(pipeline), timingIntervalMs);
       this.#stats = setInterval(() => this.#sendStats(pipeline), statsIntervalMs);
       onReport(this.#startedReport(pipeline));
-      await connection.closed;
+      await aborted(this.#ending.signal);
     } catch (thrown) {
       await this.#refuse(thrown);
     }
-    const figures = this.#pipeline === undefined ? undefined : figuresOf(this.#pipeline);
+    const figures =
+      this.#pipeline === undefined ? undefined : figuresOf(this.#pipeline, this.#forbidden);
     const tested = this.#probe?.figures ?? null;
     await this.#close(listening);
     if (tested !== null) onReport(speedTested(this, connection.peer.address, tested));
-    if (started && figures !== undefined) onReport(await this.#endedReport(figures));
+    if (this.#isStarted && figures !== undefined) onReport(await this.#endedReport(figures));
   }
 
   /** Ends the session for a reason of the host's. */
@@ -106,7 +175,6 @@ export class HostSession {
   async #open(): Promise<HostPipeline> {
     const { connection, port, parityPermille, isParityPinned } = this.#options;
     const hello = this.#hello;
-    admit(hello, connection);
     const problem = modeProblem(hello.mode);
     if (problem !== undefined) throw new PfError("PF_MODE_INVALID", `The mode: ${problem}`);
     if (hello.codecs.length === 0) {
@@ -128,7 +196,7 @@ export class HostSession {
       source,
       mode: source.mode,
       candidates,
-      bitrateKbps: resolveBitrate(hello.bitrateKbps),
+      bitrateKbps: resolveBitrate(hello.bitrateKbps, this.#options.settings()),
       parityPermille: hello.fecPermille === null ? parityPermille : clampParity(hello.fecPermille),
       shardBytesMax: shardBytesMaxFor(connection.peer.address),
     });
@@ -170,12 +238,40 @@ export class HostSession {
       stallMs: limit("stall_ms"),
       source: source.name,
       sourceWhy: source.why,
-      pairing: "optional",
-      level: null,
+      pairing: this.#options.trust.mode === "open" ? "optional" : "required",
+      level: this.#options.standing.level,
     };
   }
 
+  #onStanding(change: "level" | "revoked"): void {
+    const { connection, standing } = this.#options;
+    if (change === "revoked") {
+      void this.end("revoked", "This device is no longer paired with the host.");
+      return;
+    }
+    if (!standing.may("input")) this.#source?.injector?.releaseAll();
+    if (!this.#isStarted) return;
+    if (standing.level !== null) connection.send({ type: "levelChanged", level: standing.level });
+    this.#manageIfAllowed();
+  }
+
+  /** Whoever may manage hears of devices that wait. */
+  #manageIfAllowed(): void {
+    const { connection, standing, trust, onReport } = this.#options;
+    if (standing.may("manage")) {
+      const send = (message: Message) => void connection.send(message);
+      this.#manager ??= new ManagerLink({ trust, send, onReport });
+    } else {
+      this.#manager?.close();
+      this.#manager = undefined;
+    }
+  }
+
   #onMessage(message: Message): void {
+    if (!this.#options.standing.may(actionOf(message.type))) {
+      this.#forbidden++;
+      return;
+    }
     const pipeline = this.#pipeline;
     const injector = this.#source?.injector ?? null;
     switch (message.type) {
@@ -205,6 +301,17 @@ export class HostSession {
         return;
       case "lossReport":
         this.#parity?.hear(message);
+        this.#heard = hear(this.#heard, message, performance.now());
+        return;
+      case "clientStats":
+        this.#heard = hear(this.#heard, message, performance.now());
+        return;
+      case "speedTestProgress":
+      case "speedTestResult":
+        this.#asked.take(message);
+        return;
+      case "pendingAnswer":
+        this.#manager?.take(message);
         return;
       case "probeRequest":
       case "probeStop":
@@ -216,11 +323,19 @@ export class HostSession {
   }
 
   #reconfigure(message: MessageOf<"reconfigure">): void {
+    if (message.bitrateKbps !== null) {
+      this.#wishKbps = message.bitrateKbps;
+      const bitrate = resolveBitrate(message.bitrateKbps, this.#options.settings());
+      this.#pipeline?.setBitrate(bitrate);
+    }
+    if (message.parityPermille !== null) this.#parity?.pin(message.parityPermille);
+    this.#sendConfiguration();
+  }
+
+  #sendConfiguration(): void {
     const pipeline = this.#pipeline;
     const source = this.#source;
     if (pipeline === undefined || source === undefined) return;
-    if (message.bitrateKbps !== null) pipeline.setBitrate(resolveBitrate(message.bitrateKbps));
-    if (message.parityPermille !== null) this.#parity?.pin(message.parityPermille);
     this.#options.connection.send({
       type: "reconfigured",
       mode: source.mode,
@@ -292,9 +407,12 @@ export class HostSession {
     clearInterval(this.#timings);
     clearInterval(this.#stats);
     this.#ending.abort();
+    this.#manager?.close();
+    this.#asked.close();
     this.#source?.injector?.releaseAll();
     this.#probe?.close();
     this.#pipeline?.close();
+    this.#pipeline = undefined;
     await this.#source?.destroy();
     await this.#events.close();
     await listening;
@@ -333,13 +451,20 @@ export class HostSession {
 }
 
 /** What a pipeline has done, to be asked before it is closed. */
-const figuresOf = ({ send, session }: HostPipeline) => ({
+const figuresOf = ({ send, session }: HostPipeline, forbidden: number) => ({
   framesSent: send.counters.get("frames"),
   packetsSent: send.counters.get("packets"),
   parityPackets: send.counters.get("parity_packets"),
   packetsDropped: send.counters.get("packets_dropped"),
-  dropped: dropsOf(session.counters.snapshot()),
+  dropped: { ...dropsOf(session.counters.snapshot()), level: forbidden } satisfies Drops,
 });
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  return promise;
+}
 
 /** Largest shard on a path to this address. */
 export const shardBytesMaxFor = (address: string): number =>

@@ -73,6 +73,8 @@ export const limits = {
   pair_attempt_span_ms: [60_000, "time over which attempts to pair are counted"],
   pair_attempts_per_address_max: [5, "in that time: a person who mistypes needs fewer"],
   pair_attempts_max: [20, "the same from all addresses: each costs the host a scrypt"],
+  pair_connections_max: [32, "clients in the middle of pairing; the oldest makes place"],
+  pair_connections_per_address_max: [4, "the same from one address"],
   pair_scrypt_cost: [16_384, "N: with r = 8 a PIN costs 16 MiB and tens of milliseconds"],
   pair_scrypt_block: [8, "r: the size for which scrypt was made"],
   pair_scrypt_parallel: [1, "p: more would only cost time, not memory"],

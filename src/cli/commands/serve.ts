@@ -1,7 +1,14 @@
 import { hostname } from "node:os";
 import { perMille } from "../../base/units.ts";
 import { limit } from "../../wire/limits.ts";
-import { parseChoice, parseCount, parseFec, parsePort, parseProbeRate } from "../arguments.ts";
+import {
+  parseChoice,
+  parseCount,
+  parseFec,
+  parseOwnAddress,
+  parsePort,
+  parseProbeRate,
+} from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
 const sources = ["auto", "synthetic", "sway", "wlroots"] as const;
@@ -24,11 +31,23 @@ export default command({
       valueHint: "PORT",
     },
     name: { type: "string", description: "the name that clients see", valueHint: "NAME" },
+    bind: {
+      type: "string",
+      description: "listen at this address of the machine alone; usual: at all",
+      valueHint: "ADDRESS",
+    },
+    open: {
+      type: "boolean",
+      description: "serve devices that are not paired too: whoever reaches the port controls it",
+    },
+    arm: {
+      type: "boolean",
+      description: "show a PIN for pairing a device, good for two minutes and one try",
+    },
     source: {
       type: "string",
-      description: `where pictures come from: ${sources.join(", ")}`,
+      description: `where pictures come from: ${sources.join(", ")}; usual: as kept, auto at first`,
       valueHint: "SOURCE",
-      default: "auto",
     },
     app: {
       type: "string",
@@ -61,14 +80,14 @@ export default command({
     },
     "max-sessions": {
       type: "string",
-      description: "clients at once; further ones are refused",
+      description: "clients at once; further ones are refused; usual: as kept, 4 at first",
       valueHint: "COUNT",
-      default: "4",
     },
     ...jsonArgument,
   },
   examples: [
     ["punktfunk serve", "stream the desktop that is there, or a sway desktop of its own"],
+    ["punktfunk serve --arm", "the same, and show a PIN for punktfunk pair"],
     ["punktfunk serve --source sway --app foot", "a headless sway desktop with a terminal"],
     ["punktfunk serve --source synthetic --port 0 --json", "a test picture, for scripts"],
   ],
@@ -77,7 +96,9 @@ export default command({
     const { sentenceOf } = await import("../../host/report.ts");
     const port = parsePort(args.port);
     const fec = parseFec(args.fec);
+    const maxSessions = args["max-sessions"];
     const host = await startHost({
+      address: args.bind === undefined ? undefined : parseOwnAddress(args.bind),
       port,
       mediaPort:
         args["media-port"] !== undefined
@@ -86,14 +107,17 @@ export default command({
             ? 0
             : port + 1,
       name: args.name ?? hostname(),
-      source: parseChoice(args.source, "source", sources),
+      trust: args.open === true ? "open" : "required",
+      arm: args.arm === true,
+      source: args.source === undefined ? undefined : parseChoice(args.source, "source", sources),
       app: args.app,
       pattern: patterns[parseChoice(args.pattern, "pattern", patternNames)],
       encoder: args.encoder,
       parityPermille: fec ?? perMille(limit("parity_permille_default")),
       isParityPinned: fec !== null,
       probeRateMax: parseProbeRate(args["max-probe"]),
-      sessionsMax: parseCount(args["max-sessions"], "sessions", 1, 64),
+      sessionsMax:
+        maxSessions === undefined ? undefined : parseCount(maxSessions, "sessions", 1, 64),
       onReport: (report) => {
         output.record({ ...report });
         const { level, text } = sentenceOf(report);

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 262571259u
+#define PF_ABI_HASH 2914648194u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -67,6 +67,8 @@
 #define PF_PAIR_ATTEMPT_SPAN_MS 60000 /* time over which attempts to pair are counted */
 #define PF_PAIR_ATTEMPTS_PER_ADDRESS_MAX 5 /* in that time: a person who mistypes needs fewer */
 #define PF_PAIR_ATTEMPTS_MAX 20 /* the same from all addresses: each costs the host a scrypt */
+#define PF_PAIR_CONNECTIONS_MAX 32 /* clients in the middle of pairing; the oldest makes place */
+#define PF_PAIR_CONNECTIONS_PER_ADDRESS_MAX 4 /* the same from one address */
 #define PF_PAIR_SCRYPT_COST 16384 /* N: with r = 8 a PIN costs 16 MiB and tens of milliseconds */
 #define PF_PAIR_SCRYPT_BLOCK 8 /* r: the size for which scrypt was made */
 #define PF_PAIR_SCRYPT_PARALLEL 1 /* p: more would only cost time, not memory */

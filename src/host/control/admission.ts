@@ -5,14 +5,18 @@
  * refusing new ones would let a flood keep everybody out.
  */
 import { limit } from "../../wire/limits.ts";
+import { Places } from "./places.ts";
 
 export class Admission<Connection extends object> {
   /** Where they come from is not proven yet: packets with a forged sender get this far. */
   readonly #handshaking = new Set<Connection>();
-  readonly #silent = new Map<Connection, string>();
+  readonly #silent = new Places<Connection>({
+    most: limit("connections_silent_max"),
+    ofAddress: limit("connections_silent_per_address_max"),
+  });
 
   get openingCount(): number {
-    return this.#handshaking.size + this.#silent.size;
+    return this.#handshaking.size + this.#silent.count;
   }
 
   /** A handshake begins. Returns the connection that is to be given up for it. */
@@ -27,19 +31,12 @@ export class Admission<Connection extends object> {
   /** The handshake ended, so the address is real. Returns who is to be given up for it. */
   locate(connection: Connection, address: string): Connection | undefined {
     this.#handshaking.delete(connection);
-    const all = [...this.#silent.keys()];
-    const ofAddress = all.filter((other) => this.#silent.get(other) === address);
-    let oldest: Connection | undefined;
-    if (ofAddress.length >= limit("connections_silent_per_address_max")) oldest = ofAddress[0];
-    else if (all.length >= limit("connections_silent_max")) oldest = all[0];
-    if (oldest !== undefined) this.#silent.delete(oldest);
-    this.#silent.set(connection, address);
-    return oldest;
+    return this.#silent.enter(connection, address);
   }
 
   /** It said hello or went away. */
   leave(connection: Connection): void {
     this.#handshaking.delete(connection);
-    this.#silent.delete(connection);
+    this.#silent.leave(connection);
   }
 }

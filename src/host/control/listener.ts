@@ -1,5 +1,6 @@
 /** The host's QUIC socket: accepts connections and hands on those that have said hello. */
 import type { KeyObject } from "node:crypto";
+import { isIPv6 } from "node:net";
 import { PfError, toPfError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { ControlConnection, type PeerAddress } from "../../transport/connection.ts";
@@ -20,7 +21,9 @@ import { type Reason, reasonOfNumber, reasons } from "../../wire/reasons.ts";
 import { Admission } from "./admission.ts";
 
 export interface ControlListenerOptions {
-  /** UDP port on all addresses; 0 = any free one. */
+  /** Address to listen at; undefined = all. */
+  readonly address?: string | undefined;
+  /** UDP port; 0 = any free one. */
   readonly port: number;
   readonly certificatePem: string;
   readonly privateKey: KeyObject;
@@ -70,16 +73,23 @@ export class ControlListener {
 const noIpv6 = [97, 99];
 
 async function bind(options: ControlListenerOptions, accept: (session: QuicSession) => void) {
-  const { port } = options;
-  const onBoth = await tryBind(options, `[::]:${port}`, accept);
-  if (!("errno" in onBoth)) return onBoth;
-  const bound = noIpv6.includes(onBoth.errno)
-    ? await tryBind(options, `0.0.0.0:${port}`, accept)
-    : onBoth;
+  const { address = "::", port } = options;
+  const literal = isIPv6(address) ? `[${address}]` : address;
+  const first = await tryBind(options, `${literal}:${port}`, accept);
+  if (!("errno" in first)) return first;
+  const bound =
+    options.address === undefined && noIpv6.includes(first.errno)
+      ? await tryBind(options, `0.0.0.0:${port}`, accept)
+      : first;
   if (!("errno" in bound)) return bound;
   if (bound.errno === 13) {
     throw new PfError("PF_PORT_TAKEN", `This user may not use UDP port ${port}.`, {
       hint: "Ports below 1024 are the system's: choose another one with --port.",
+    });
+  }
+  if (bound.errno === 99) {
+    throw new PfError("PF_PORT_TAKEN", `This machine has no address ${address}.`, {
+      hint: "Give one of its own to --bind, or leave that out to listen at all of them.",
     });
   }
   const sentence =
