@@ -17,7 +17,7 @@ const shortFingerprint = (fingerprint: string) =>
   `${fingerprint.slice(0, shortDigits).match(/.{4}/g)?.join(" ")} …`;
 
 /** Where to connect; of several addresses the first. */
-const placeOfHost = ({ addresses, port }: FoundHost) => placeOf(addresses[0] ?? "?", port);
+export const placeOfHost = ({ addresses, port }: FoundHost) => placeOf(addresses[0] ?? "?", port);
 
 /** What a host's advertised fingerprint means to this user. */
 export function trustMark(host: FoundHost, { known, own }: TrustedHosts): string {

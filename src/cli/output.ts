@@ -30,17 +30,17 @@ export class Output {
   }
 
   info(text: string): void {
-    this.#endLive();
+    this.endLive();
     this.#console.info(text);
   }
 
   success(text: string): void {
-    this.#endLive();
+    this.endLive();
     this.#console.success(text);
   }
 
   warn(text: string): void {
-    this.#endLive();
+    this.endLive();
     this.#console.warn(text);
   }
 
@@ -54,13 +54,13 @@ export class Output {
 
   /** A table or other text as it stands. */
   print(text: string): void {
-    this.#endLive();
+    this.endLive();
     process.stderr.write(`${text}\n`);
   }
 
   /** The failure that ends the command. */
   failure(error: PfError): void {
-    this.#endLive();
+    this.endLive();
     this.#console.error(`${error.sentence()} [${error.code}]`);
     if (error.code === "PF_INTERNAL" && error.cause instanceof Error) {
       this.print(error.cause.stack ?? "");
@@ -74,7 +74,8 @@ export class Output {
     });
   }
 
-  #endLive(): void {
+  /** Takes the live line away. */
+  endLive(): void {
     if (this.#live === "") return;
     process.stderr.write("\r\x1b[2K");
     this.#live = "";

@@ -16,9 +16,9 @@ export default command({
   args: {
     host: {
       type: "positional",
-      description: "name or address of the host, with :PORT if it is not 9777",
+      description: "name or address of the host; without one, choose of those that are found",
       valueHint: "HOST[:PORT]",
-      required: true,
+      required: false,
     },
     fingerprint: {
       type: "string",
@@ -78,6 +78,7 @@ export default command({
     ...jsonArgument,
   },
   examples: [
+    ["punktfunk connect", "choose one of the hosts that are found in this network"],
     ["punktfunk connect gamingbox", "show the host's desktop at 1280x720@60"],
     ["punktfunk connect 192.0.2.7 --mode 1920x1080@120 --bitrate 50M", "a bigger, faster one"],
     [
@@ -88,7 +89,6 @@ export default command({
   async run({ args, output, interrupted }) {
     const codec = parseChoice(args.codec, "codec", codecs);
     const options = {
-      ...parseHost(args.host),
       fingerprint: args.fingerprint,
       mode: parseMode(args.mode),
       codecs: codec === "auto" ? codecsByPreference : [codec],
@@ -100,13 +100,18 @@ export default command({
       durationMs: args.duration === undefined ? undefined : parseDuration(args.duration),
       typeText: args.type,
     };
+    const { pickHost } = await import("../pick-host.ts");
+    const target =
+      args.host === undefined
+        ? await pickHost("connect", { output, signal: interrupted })
+        : parseHost(args.host);
     const { readHostFingerprint } = await import("../../host/trust/identity.ts");
     const { runClient } = await import("../../client/client.ts");
     const { confirmFingerprint } = await import("../prompts.ts");
     const { liveLine, summaryTable } = await import("../summary.ts");
     const ownFingerprint = await readHostFingerprint();
     const result = await runClient(
-      { ...options, ownFingerprint },
+      { ...target, ...options, ownFingerprint },
       {
         interrupted,
         confirmFingerprint: output.canAsk ? confirmFingerprint : undefined,
