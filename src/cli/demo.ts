@@ -25,7 +25,7 @@ const program = [process.execPath, new URL("./main.ts", import.meta.url).pathnam
 
 /** Nobody but this machine reaches the demo's host, so its client needs no pairing. */
 const serveAlone = [
-  ...["serve", "--port", "0", "--bind", "127.0.0.1", "--open"],
+  ...["serve", "--port", "0", "--bind", "127.0.0.1", "--no-advertise", "--open"],
   ...["--name", "demo", "--json"],
 ];
 

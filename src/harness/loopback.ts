@@ -73,6 +73,7 @@ export function startTestHost(
     port: 0,
     mediaPort: 0,
     name: "harness",
+    advertise: false,
     trust: "open",
     arm: false,
     state: {

@@ -14,6 +14,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Words in front of the command, to run it elsewhere. */
   readonly prefix?: readonly string[];
+  /** Another program than punktfunk, whose output is read the same way. */
+  readonly command?: readonly string[];
 }
 
 export type JsonLine = { readonly type: string } & Record<string, unknown>;
@@ -29,12 +31,15 @@ export class Program {
   #waiting: (() => void)[] = [];
 
   constructor(args: readonly string[], options: ProgramOptions) {
-    this.process = Bun.spawn([...(options.prefix ?? []), ...programCommand, ...args], {
-      env: { ...process.env, PUNKTFUNK_HOME: options.home, ...options.env },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
+    this.process = Bun.spawn(
+      [...(options.prefix ?? []), ...(options.command ?? programCommand), ...args],
+      {
+        env: { ...process.env, PUNKTFUNK_HOME: options.home, ...options.env },
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      },
+    );
     this.words = new Response(this.process.stderr).text();
     this.#drained = this.#read();
     this.exited = this.#drained.then(() => this.process.exited);
@@ -81,7 +86,7 @@ export async function startHostProgram(
   options: Pick<ProgramOptions, "prefix"> & { readonly trust?: TrustMode } = {},
 ) {
   const { trust = "open", ...rest } = options;
-  const words = ["serve", "--port", "0", "--name", "harness", "--json", ...args];
+  const words = ["serve", "--port", "0", "--name", "harness", "--no-advertise", "--json", ...args];
   const program = new Program(trust === "open" ? [...words, "--open"] : words, {
     home: join(home, "host"),
     ...rest,

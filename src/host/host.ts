@@ -5,6 +5,8 @@ import { EventQueue } from "../ffi/core/core.ts";
 import { UdpPort } from "../ffi/media/port.ts";
 import type { SourcePattern } from "../ffi/source/source.ts";
 import { ControlListener } from "./control/listener.ts";
+import { type Advertisement, type AdvertiseOptions, advertise } from "./discovery/advertise.ts";
+import { isReachable } from "./discovery/listening.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
 import { RunningHost } from "./managed-host.ts";
 import type { ManagedHost } from "./management/managed.ts";
@@ -25,6 +27,8 @@ export interface HostOptions {
   readonly mediaPort: number;
   /** The name that clients see. */
   readonly name: string;
+  /** Whether clients in the network can find the host by its name. */
+  readonly advertise: boolean;
   /** Whether devices have to be paired. */
   readonly trust: TrustMode;
   /** Arms pairing at the start and reports the PIN; without a paired device it does so anyway. */
@@ -140,6 +144,11 @@ async function openHost(
   const pair = trust.mode === "open" ? "optional" : "required";
   const ready = { port, mediaPort: media.port, fingerprint };
   const startedAt = performance.now();
+  const isFindable = options.advertise && isReachable(options.address);
+  const advertisement = isFindable
+    ? advertiseHost(options, { hostId, fingerprint, port, pair })
+    : undefined;
+  closers.push(() => advertisement?.close());
   onReport({ type: "ready", name, ...ready, mgmtPort: null, pair });
   if (trust.mode === "open") onReport(openWarning(port));
   if (options.arm || (trust.mode === "required" && devices.list().length === 0)) {
@@ -155,7 +164,7 @@ async function openHost(
     stop: async (reason) => {
       if (isStopping) return closed;
       isStopping = true;
-      await server.stop(reason);
+      await Promise.all([advertisement?.close(), server.stop(reason)]);
       const dropped = sumOfDrops(dropsOf(media.counters.snapshot()), server.dropped);
       await closeAll();
       onReport({
@@ -168,6 +177,24 @@ async function openHost(
       resolve();
     },
   };
+}
+
+/** Makes the host known to the network; streaming goes on whatever becomes of it. */
+function advertiseHost(
+  { name, address, onReport }: HostOptions,
+  host: Pick<AdvertiseOptions, "hostId" | "fingerprint" | "port" | "pair">,
+): Advertisement {
+  return advertise({
+    ...host,
+    name,
+    address,
+    mgmtPort: null,
+    onName: (taken) => {
+      const message = `Another host has the name "${name}": clients find this one as "${taken}".`;
+      onReport({ type: "note", level: "warn", message });
+    },
+    onProblem: (message) => onReport({ type: "note", level: "warn", message }),
+  });
 }
 
 function openWarning(port: number): HostReport {

@@ -36,6 +36,12 @@ export default command({
       description: "listen at this address of the machine alone; usual: at all",
       valueHint: "ADDRESS",
     },
+    advertise: {
+      type: "boolean",
+      description: "let clients find this host by its name",
+      negativeDescription: "be found by address only",
+      default: true,
+    },
     open: {
       type: "boolean",
       description: "serve devices that are not paired too: whoever reaches the port controls it",
@@ -107,6 +113,7 @@ export default command({
             ? 0
             : port + 1,
       name: args.name ?? hostname(),
+      advertise: args.advertise !== false,
       trust: args.open === true ? "open" : "required",
       arm: args.arm === true,
       source: args.source === undefined ? undefined : parseChoice(args.source, "source", sources),

@@ -29,6 +29,7 @@ import {
   sameRecord,
 } from "../../wire/discovery.ts";
 import { AnswerQueue } from "./answers.ts";
+import { listensAt } from "./listening.ts";
 
 export interface AdvertiseOptions {
   /** The host's name; where another host has it too, this one becomes "NAME (2)". */
@@ -36,6 +37,8 @@ export interface AdvertiseOptions {
   readonly hostId: string;
   /** UDP port of the control plane. */
   readonly port: number;
+  /** Where it listens; undefined = everywhere. */
+  readonly address?: string | undefined;
   /** SHA-256 of the certificate, 64 hex digits. */
   readonly fingerprint: string;
   readonly pair: PairingWish;
@@ -129,7 +132,7 @@ class Advertiser implements Advertisement {
       stopped.abort();
       queue.clear();
       if (!isEstablished) continue;
-      const answers = goodbyeOf(this.#advert, link.addresses);
+      const answers = goodbyeOf(this.#advert, this.#addresses(link));
       goodbyes.push(this.#group.send(link, { type: "response", answers }));
     }
     await settledWithin(Promise.all(goodbyes), closeMsMax);
@@ -143,12 +146,17 @@ class Advertiser implements Advertisement {
   }
 
   #records(link: MulticastLink): Resource[] {
-    return recordsOf(this.#advert, link.addresses);
+    return recordsOf(this.#advert, this.#addresses(link));
+  }
+
+  /** Where the host listens on a link. */
+  #addresses({ addresses }: MulticastLink): readonly string[] {
+    return addresses.filter((address) => listensAt(this.#options.address, address));
   }
 
   /** A link is new, or has other addresses. */
   #meet(link: MulticastLink): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#addresses(link).length === 0) return;
     const known = this.#presences.get(link.key);
     if (known?.isEstablished === true) {
       void this.#announce(known);
