@@ -208,7 +208,7 @@ static void decode_by_residue(pf_fec *fec, const pf__fec_shape *shape, uint8_t *
   want(fec, shape, count);
   if (solved) prepare_solution(fec, shape, count);
   pf__fec_slice slice = {.stride = pf__fec_slice_bytes(shape->rows, shape->shard_bytes)};
-  uint8_t *sum = fec->rows, *work = sum + shape->rows * slice.stride;
+  uint8_t *sum = fec->rows, *work = pf__fec_second_rows(sum, shape->rows, &slice);
   for (; slice.offset < shape->shard_bytes; slice.offset += slice.stride) {
     slice.bytes = pf__fec_min((uint32_t)slice.stride, shape->shard_bytes - (uint32_t)slice.offset);
     pf__fec_gather(fec, &slice, shape, work, sum);

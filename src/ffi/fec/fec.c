@@ -56,7 +56,7 @@ static bool allocate_buffers(pf_fec *fec) {
   bool spreads = log_points > 16;
   size_t points = spreads ? PF__FEC_POINTS : (size_t)1 << log_points;
   size_t padded = fec->max_shard_bytes + PF__FEC_UNIT_BYTES;
-  fec->rows = allocate(rows_bytes_max(fec, spreads));
+  fec->rows = allocate(rows_bytes_max(fec, spreads) + PF__FEC_APART_BYTES);
   fec->zeros = allocate(padded);
   fec->sink = allocate(padded);
   fec->in = allocate((shards + PF__FEC_POINTERS_MORE) * sizeof *fec->in);
@@ -151,7 +151,7 @@ static void encode_rows(pf_fec *fec, const pf__fec_shape *shape, const uint8_t *
     fec->out[i] = i < shape->m ? parity[i] : fec->sink;
   for (uint32_t i = 0; i <= shape->rows; i++) fec->wanted[i] = pf__fec_min(i, shape->m);
   pf__fec_slice slice = {.stride = pf__fec_slice_bytes(shape->rows, shape->shard_bytes)};
-  uint8_t *sum = fec->rows, *work = sum + shape->rows * slice.stride;
+  uint8_t *sum = fec->rows, *work = pf__fec_second_rows(sum, shape->rows, &slice);
   for (; slice.offset < shape->shard_bytes; slice.offset += slice.stride) {
     slice.bytes = pf__fec_min((uint32_t)slice.stride, shape->shard_bytes - (uint32_t)slice.offset);
     pf__fec_gather(fec, &slice, shape, work, sum);

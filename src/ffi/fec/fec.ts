@@ -1,8 +1,8 @@
 /** Binding of libpf_fec: the erasure code, for tests, benchmarks and simulations. */
 import { CString, ptr } from "bun:ffi";
 import { PfError } from "../../base/errors.ts";
-import { results } from "../../wire/results.ts";
-import { type Address, OutPointer, openLibrary, pointer } from "../library.ts";
+import { openLibrary } from "../library.ts";
+import { ShardCoder } from "./coder.ts";
 
 const symbols = {
   pf_fec_open: { args: ["u32", "u32", "u32", "ptr"], returns: "i32" },
@@ -12,8 +12,6 @@ const symbols = {
   pf_fec_kernel: { args: ["u32"], returns: "ptr" },
   pf_fec_select: { args: ["ptr", "ptr"], returns: "i32" },
 } as const;
-
-const tooManyLost = results.PF_E_TOO_MANY_LOST[0];
 
 let library: ReturnType<typeof openLibrary<typeof symbols>> | undefined;
 const fec = () => (library ??= openLibrary("fec", symbols));
@@ -118,73 +116,22 @@ export class ShardBlock implements ShardShape {
 }
 
 /** An encoder and decoder for blocks of up to a size; see fec.h for the code and its limits. */
-export class Fec {
-  readonly #address: Address;
-  #closed = false;
-
+export class Fec extends ShardCoder {
   /** Throws PF_NATIVE_FAILED for a size outside the code's limits or an unknown kernel. */
   constructor(max: ShardShape, options: { readonly kernel?: string } = {}) {
     expectShape(max);
-    const out = new OutPointer();
+    const { dataCount, parityCount, shardBytes } = max;
     const { functions, check } = fec();
-    check(
-      functions.pf_fec_open(max.dataCount, max.parityCount, max.shardBytes, out.argument),
-      "PF_NATIVE_FAILED",
-      "The erasure code can't be opened",
+    super(
+      {
+        open: (out) => functions.pf_fec_open(dataCount, parityCount, shardBytes, out),
+        close: functions.pf_fec_close,
+        select: functions.pf_fec_select,
+        encode: functions.pf_fec_encode,
+        decode: functions.pf_fec_decode,
+        check,
+      },
+      options.kernel,
     );
-    this.#address = out.value;
-    if (options.kernel === undefined) return;
-    const name = new TextEncoder().encode(`${options.kernel}\0`);
-    const result = functions.pf_fec_select(pointer(this.#address), ptr(name));
-    if (result < 0) this.close();
-    check(result, "PF_NATIVE_FAILED", "The erasure code can't be opened");
-  }
-
-  /** Makes the block's parity from its data. Throws PF_NATIVE_FAILED for a shape it can't take. */
-  encode(block: ShardBlock): void {
-    const { functions, check } = fec();
-    const result = functions.pf_fec_encode(
-      this.#open(),
-      ptr(block.addresses),
-      block.dataCount,
-      ptr(block.addresses.subarray(block.dataCount)),
-      block.parityCount,
-      block.shardBytes,
-    );
-    check(result, "PF_NATIVE_FAILED", "The block can't be encoded");
-  }
-
-  /**
-   * Rebuilds the missing data shards in place; `present` has a flag per shard, 0 = missing. Returns
-   * false when too many are lost; then nothing was written. Throws PF_NATIVE_FAILED for a shape it
-   * does not take.
-   */
-  decode(block: ShardBlock, present: Uint8Array): boolean {
-    block.expectFlags(present);
-    const { functions, check } = fec();
-    const result = functions.pf_fec_decode(
-      this.#open(),
-      ptr(block.addresses),
-      present.length === 0 ? null : ptr(present),
-      block.dataCount,
-      block.parityCount,
-      block.shardBytes,
-    );
-    if (result === tooManyLost) return false;
-    check(result, "PF_NATIVE_FAILED", "The block can't be decoded");
-    return true;
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    fec().functions.pf_fec_close(pointer(this.#address));
-  }
-
-  #open() {
-    if (this.#closed) {
-      throw new PfError("PF_STATE_INVALID", "The erasure code was closed.");
-    }
-    return pointer(this.#address);
   }
 }

@@ -1,83 +1,25 @@
 /*
  * Loses shards in every way that small blocks can lose them, and in random ways at every other kind
- * of shape, with every kernel and by either way of decoding. Each shard lies at an odd address in
- * memory of its own, so that the sanitizers see any byte too much.
+ * of shape, with every kernel and by either way of decoding.
  *   fec_test [k + m up to which all patterns are tried]
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "handle.h"
-
-#define FILL 0xA5
-
-static const char *kernel;
-
-static void fail(const char *what, uint32_t k, uint32_t m, uint32_t bytes) {
-  fprintf(stderr, "%s: %s at %u + %u of %u bytes\n", kernel, what, k, m, bytes);
-  exit(1);
-}
-
-static uint32_t next_random(uint32_t *state) {
-  *state = *state * 1664525u + 1013904223u;
-  return *state >> 8;
-}
-
-typedef struct block {
-  uint32_t k, m, bytes;
-  uint8_t **memory, **shards, **copies;
-  uint8_t *present;
-} block;
-
-static block make_block(uint32_t k, uint32_t m, uint32_t bytes, uint32_t *seed) {
-  block b = {.k = k, .m = m, .bytes = bytes};
-  uint32_t count = k + m;
-  b.memory = malloc(count * sizeof *b.memory);
-  b.shards = malloc(count * sizeof *b.shards);
-  b.copies = malloc(count * sizeof *b.copies);
-  b.present = malloc(count);
-  for (uint32_t i = 0; i < count; i++) {
-    uint32_t odd = 1 + i % 2;
-    b.memory[i] = malloc(bytes + odd);
-    b.shards[i] = b.memory[i] + odd;
-    b.copies[i] = malloc(bytes);
-    for (uint32_t at = 0; at < bytes; at++)
-      b.shards[i][at] = i < k ? (uint8_t)next_random(seed) : FILL;
-  }
-  return b;
-}
-
-static void free_block(block *b) {
-  for (uint32_t i = 0; i < b->k + b->m; i++) free(b->memory[i]), free(b->copies[i]);
-  free(b->memory), free(b->shards), free(b->copies), free(b->present);
-}
+#include "testing.h"
 
 static void encode(pf_fec *fec, block *b) {
   pf_result result = pf_fec_encode(fec, (const uint8_t *const *)b->shards, b->k,
                                    b->shards + b->k, b->m, b->bytes);
   if (result != PF_OK) fail(pf_last_error(), b->k, b->m, b->bytes);
-  for (uint32_t i = 0; i < b->k + b->m; i++) memcpy(b->copies[i], b->shards[i], b->bytes);
+  keep(b);
 }
 
-/* Decodes what b->present leaves; all data must be as before, and all parity untouched. */
 static void lose_and_decode(pf_fec *fec, block *b) {
-  uint32_t present = 0;
-  for (uint32_t i = 0; i < b->k + b->m; i++) {
-    present += b->present[i] != 0;
-    if (!b->present[i]) memset(b->shards[i], FILL, b->bytes);
-  }
-  pf_result result = pf_fec_decode(fec, b->shards, b->present, b->k, b->m, b->bytes);
-  if (result != (present < b->k ? PF_E_TOO_MANY_LOST : PF_OK))
-    fail("wrong result", b->k, b->m, b->bytes);
-  for (uint32_t i = 0; i < b->k + b->m; i++) {
-    bool made = b->present[i] || (i < b->k && present >= b->k);
-    bool same = memcmp(b->shards[i], b->copies[i], b->bytes) == 0;
-    if (made && !same) fail("wrong shard", b->k, b->m, b->bytes);
-    for (uint32_t at = 0; at < b->bytes && !made; at++)
-      if (b->shards[i][at] != FILL) fail("wrote what it must not", b->k, b->m, b->bytes);
-    memcpy(b->shards[i], b->copies[i], b->bytes);
-  }
+  uint32_t present = forget(b);
+  check_decoded(b, present,
+                pf_fec_decode(fec, b->shards, b->present, b->k, b->m, b->bytes));
 }
 
 static pf_fec *open_fec(uint32_t k, uint32_t m, uint32_t bytes) {
@@ -114,15 +56,6 @@ static void try_all_patterns(uint32_t shards_max) {
   pf_fec_close(fec);
 }
 
-/* Loses `count` of the shards from `first` to before `end`. */
-static void lose(block *b, uint32_t first, uint32_t end, uint32_t count, uint32_t *seed) {
-  while (count > 0) {
-    uint32_t i = first + next_random(seed) % (end - first);
-    count -= b->present[i] != 0;
-    b->present[i] = 0;
-  }
-}
-
 static void try_shape(uint32_t k, uint32_t m, uint32_t bytes) {
   uint32_t seed = k * 31 + m * 7 + bytes, most = k < m ? k : m;
   pf_fec *fec = open_fec(k, m, bytes);
@@ -152,10 +85,6 @@ static void try_shapes(void) {
   };
   for (size_t i = 0; i < PF_ARRAY_COUNT(shapes); i++)
     try_shape(shapes[i][0], shapes[i][1], shapes[i][2]);
-}
-
-static void expect(pf_result result, pf_result wanted, const char *what) {
-  if (result != wanted) fail(what, 0, 0, 0);
 }
 
 static void try_bad_input(void) {

@@ -37,8 +37,8 @@ pf_result pf_gf8_encode(pf_gf8 *gf8, const uint8_t *const *data, uint32_t k,
 
 /* Rebuilds the missing data shards of a block in place. `shards` are k data, then m parity
  * pointers, `present` as many flags (0 = missing). A missing data shard's pointer names where it is
- * written to; a missing parity shard's is not used and may be NULL; parity is not rebuilt. Present shards
- * are only read. The cost is that of encoding as many parity shards as data shards are lost.
+ * written to; a missing parity shard's is not used and may be NULL; parity is not rebuilt. Present
+ * shards are only read. The cost is that of encoding as many parity shards as data shards are lost.
  * As encode, and PF_E_TOO_MANY_LOST: fewer than k shards are present; nothing was written. */
 pf_result pf_gf8_decode(pf_gf8 *gf8, uint8_t *const *shards, const uint8_t *present, uint32_t k,
                         uint32_t m, uint32_t shard_bytes);

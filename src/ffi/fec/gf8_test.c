@@ -1,29 +1,14 @@
 /*
  * The 8-bit code, with every kernel, against its definition: parity of every kind of shape and
- * length, every loss of small blocks and random losses of others. Each shard lies at an odd address
- * in memory of its own, so that the sanitizers see any byte too much.
+ * length, every loss of small blocks and random losses of others.
  *   gf8_test [k + m up to which all patterns are tried]
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fec.h"
 #include "gf8.h"
-
-#define FILL 0xA5
-
-static const char *kernel;
-
-static void fail(const char *what, uint32_t k, uint32_t m, uint32_t bytes) {
-  fprintf(stderr, "%s: %s at %u + %u of %u bytes\n", kernel, what, k, m, bytes);
-  exit(1);
-}
-
-static uint32_t next_random(uint32_t *state) {
-  *state = *state * 1664525u + 1013904223u;
-  return *state >> 8;
-}
+#include "testing.h"
 
 static uint8_t multiply(uint32_t x, uint32_t y) {
   uint32_t product = 0;
@@ -36,28 +21,6 @@ static uint8_t invert(uint8_t x) {
   uint8_t power = 1;
   for (int i = 0; i < 254; i++) power = multiply(power, x);
   return power;
-}
-
-typedef struct block {
-  uint32_t k, m, bytes;
-  uint8_t *memory[PF_GF8_SHARDS_MAX], *shards[PF_GF8_SHARDS_MAX], *copies[PF_GF8_SHARDS_MAX];
-  uint8_t present[PF_GF8_SHARDS_MAX];
-} block;
-
-static void make_block(block *b, uint32_t k, uint32_t m, uint32_t bytes, uint32_t *seed) {
-  *b = (block){.k = k, .m = m, .bytes = bytes};
-  for (uint32_t i = 0; i < k + m; i++) {
-    uint32_t odd = 1 + i % 2;
-    b->memory[i] = malloc(bytes + odd);
-    b->shards[i] = b->memory[i] + odd;
-    b->copies[i] = malloc(bytes);
-    for (uint32_t at = 0; at < bytes; at++)
-      b->shards[i][at] = i < k ? (uint8_t)next_random(seed) : FILL;
-  }
-}
-
-static void free_block(block *b) {
-  for (uint32_t i = 0; i < b->k + b->m; i++) free(b->memory[i]), free(b->copies[i]);
 }
 
 /* Encodes; the parity must be what the definition says. */
@@ -75,27 +38,13 @@ static void encode(pf_gf8 *gf8, block *b) {
     if (memcmp(sum, b->shards[b->k + j], b->bytes) != 0) fail("parity", b->k, b->m, b->bytes);
     free(sum);
   }
-  for (uint32_t i = 0; i < b->k + b->m; i++) memcpy(b->copies[i], b->shards[i], b->bytes);
+  keep(b);
 }
 
-/* Decodes what b->present leaves; all data must be as before, and all parity untouched. */
 static void lose_and_decode(pf_gf8 *gf8, block *b) {
-  uint32_t present = 0;
-  for (uint32_t i = 0; i < b->k + b->m; i++) {
-    present += b->present[i] != 0;
-    if (!b->present[i]) memset(b->shards[i], FILL, b->bytes);
-  }
-  pf_result result = pf_gf8_decode(gf8, b->shards, b->present, b->k, b->m, b->bytes);
-  if (result != (present < b->k ? PF_E_TOO_MANY_LOST : PF_OK))
-    fail("decode's result", b->k, b->m, b->bytes);
-  for (uint32_t i = 0; i < b->k + b->m; i++) {
-    bool made = b->present[i] || (i < b->k && result == PF_OK);
-    if (made && memcmp(b->shards[i], b->copies[i], b->bytes) != 0)
-      fail("wrong shard", b->k, b->m, b->bytes);
-    for (uint32_t at = 0; at < b->bytes && !made; at++)
-      if (b->shards[i][at] != FILL) fail("wrote what it must not", b->k, b->m, b->bytes);
-    memcpy(b->shards[i], b->copies[i], b->bytes);
-  }
+  uint32_t present = forget(b);
+  check_decoded(b, present,
+                pf_gf8_decode(gf8, b->shards, b->present, b->k, b->m, b->bytes));
 }
 
 static pf_gf8 *open_gf8(uint32_t bytes) {
@@ -110,8 +59,7 @@ static void try_all_patterns(uint32_t shards_max) {
   pf_gf8 *gf8 = open_gf8(5);
   for (uint32_t k = 1; k < shards_max; k++) {
     for (uint32_t m = 1; k + m <= shards_max; m++) {
-      block b;
-      make_block(&b, k, m, 5, &seed);
+      block b = make_block(k, m, 5, &seed);
       encode(gf8, &b);
       for (uint32_t pattern = 0; pattern < 1u << (k + m); pattern++) {
         for (uint32_t i = 0; i < k + m; i++) b.present[i] = pattern >> i & 1;
@@ -123,20 +71,10 @@ static void try_all_patterns(uint32_t shards_max) {
   pf_gf8_close(gf8);
 }
 
-/* Loses `count` of the shards from `first` to before `end`. */
-static void lose(block *b, uint32_t first, uint32_t end, uint32_t count, uint32_t *seed) {
-  while (count > 0) {
-    uint32_t i = first + next_random(seed) % (end - first);
-    count -= b->present[i] != 0;
-    b->present[i] = 0;
-  }
-}
-
 static void try_shape(uint32_t k, uint32_t m, uint32_t bytes) {
   uint32_t seed = k * 31 + m * 7 + bytes, most = k < m ? k : m;
   pf_gf8 *gf8 = open_gf8(bytes);
-  block b;
-  make_block(&b, k, m, bytes, &seed);
+  block b = make_block(k, m, bytes, &seed);
   encode(gf8, &b);
   const uint32_t losses[] = {1, most < 3 ? most : 3, (most + 1) / 2, most};
   for (size_t i = 0; i < PF_ARRAY_COUNT(losses); i++) {
@@ -162,10 +100,6 @@ static void try_shapes(void) {
   for (uint32_t bytes = 1; bytes <= 600; bytes++) try_shape(7, 5, bytes);
 }
 
-static void expect(pf_result result, pf_result wanted, const char *what) {
-  if (result != wanted) fail(what, 0, 0, 0);
-}
-
 static void try_bad_input(void) {
   pf_gf8 *gf8;
   expect(pf_gf8_open(0, &gf8), PF_E_ARGUMENT, "empty shards");
@@ -173,8 +107,7 @@ static void try_bad_input(void) {
   expect(pf_gf8_open(UINT32_MAX, &gf8), PF_E_ARGUMENT, "the hugest shards");
   gf8 = open_gf8(100);
   uint32_t seed = 1;
-  block b;
-  make_block(&b, 4, 2, 100, &seed);
+  block b = make_block(4, 2, 100, &seed);
   const uint8_t *const *data = (const uint8_t *const *)b.shards;
   static const struct {
     uint32_t k, m, bytes;

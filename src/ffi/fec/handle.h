@@ -45,6 +45,14 @@ static inline bool pf__fec_fits(const pf__fec_shape *shape) {
 /* Bytes of a row of a slice when two sets of `rows` rows are worked on: multiple of 128. */
 uint32_t pf__fec_slice_bytes(uint32_t rows, uint32_t shard_bytes);
 
+/* The second set of rows, behind `rows` of the first. They lie apart by some more, so that equal
+ * rows of both, which a pass sums up, do not compete for the same few places of the cache. */
+#define PF__FEC_APART_BYTES 1024u
+static inline uint8_t *pf__fec_second_rows(uint8_t *first, uint32_t rows,
+                                           const pf__fec_slice *slice) {
+  return first + rows * slice->stride + PF__FEC_APART_BYTES;
+}
+
 /* PF_OK if the handle takes such a block; fills the shape. */
 pf_result pf__fec_shape_of(const pf_fec *fec, uint32_t k, uint32_t m, uint32_t shard_bytes,
                            pf__fec_shape *shape);

@@ -18,6 +18,8 @@ ifeq ($(shell uname -m),aarch64)
   fec_neon_CFLAGS := $(FEC_UNROLL)
 endif
 
+SHARED_SOURCES += $(FEC_SOURCES)
+
 LIBRARIES += fec
 fec_SOURCES := $(FEC_SOURCES)
 

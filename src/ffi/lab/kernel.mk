@@ -10,8 +10,3 @@ lab_LIBS := $(LAB_LINK)
 C_TESTS += lab_test
 lab_test_SOURCES = lab/lab_test.c $(LAB_SOURCES)
 lab_test_LIBS := $(LAB_LINK)
-
-# The erasure code runs under the sanitizers in tests of its own; to compile it so takes a minute.
-ifneq ($(VARIANT),release)
-$(BUILD)/object/lab_test/fec/%.o: VARIANT_FLAGS := -O1
-endif

@@ -1,7 +1,9 @@
 MEDIA_SOURCES := media/port.c media/session.c media/loss.c media/blocks.c media/send.c \
   media/send_thread.c media/assembly.c media/pool.c media/loss_report.c media/order.c \
-  media/receive.c media/probe_filler.c media/probe_meter.c udp/udp.c udp/address.c udp/queue.c seal/seal.c \
-  seal/seal_ipsec_mb.c seal/seal_openssl.c seal/replay.c
+  media/receive.c media/probe_filler.c media/probe_meter.c \
+  udp/udp.c udp/address.c udp/queue.c \
+  seal/seal.c seal/seal_ipsec_mb.c seal/seal_openssl.c seal/replay.c
+SHARED_SOURCES += $(MEDIA_SOURCES)
 
 LIBRARIES += media
 media_SOURCES := $(MEDIA_SOURCES) $(FEC_SOURCES)
@@ -13,9 +15,3 @@ media_test_SOURCES := media/media_test.c media/units_test.c media/receive_test.c
 
 FUZZERS += media_fuzz
 media_fuzz_SOURCES := media/media_fuzz.c media/testing.c $(MEDIA_SOURCES) $(FEC_SOURCES)
-
-# The erasure code runs under the sanitizers in tests of its own; to compile it so takes a minute.
-ifneq ($(VARIANT),release)
-$(BUILD)/object/media_test/fec/%.o $(BUILD)/object/media_fuzz/fec/%.o: \
-  VARIANT_FLAGS := -O1
-endif

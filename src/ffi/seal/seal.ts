@@ -19,6 +19,30 @@ const seal = () => (library ??= openLibrary("media", symbols));
 export const sealLibraries = { best: 0, "libipsec-mb": 1, openssl: 2 } as const;
 export type SealLibrary = keyof typeof sealLibraries;
 
+/** Packets of one size behind one another, sealed in place: for measuring, nothing is copied. */
+export class SealBatch {
+  readonly packets: Uint8Array;
+  /** pf_seal_batch of seal.h. */
+  readonly descriptor: BigUint64Array;
+
+  constructor(shape: {
+    readonly headerBytes: number;
+    readonly bodyBytes: number;
+    readonly count: number;
+  }) {
+    const { headerBytes, bodyBytes, count } = shape;
+    const packetBytes = headerBytes + bodyBytes + sealTagBytes;
+    this.packets = new Uint8Array(packetBytes * count);
+    this.descriptor = new BigUint64Array([
+      BigInt(ptr(this.packets)),
+      BigInt(ptr(this.packets)) + BigInt(headerBytes),
+      BigInt(packetBytes),
+      BigInt(headerBytes) | (BigInt(bodyBytes) << 32n),
+      BigInt(count),
+    ]);
+  }
+}
+
 /** A key of one direction. The constructor throws PF_LIBRARY_MISSING. */
 export class Seal {
   readonly name: string;
@@ -55,6 +79,17 @@ export class Seal {
     const result = functions.pf_seal_packets(pointer(this.#handle), sequence, ptr(batch));
     check(result, "PF_NATIVE_FAILED", "Sealing");
     return bodies.map((_, i) => packets.slice(i * packetBytes, (i + 1) * packetBytes));
+  }
+
+  /** Seals a batch with the sequences from `sequence` on. */
+  batch(sequence: bigint, batch: SealBatch): void {
+    const { functions, check } = seal();
+    const result = functions.pf_seal_packets(
+      pointer(this.#handle),
+      sequence,
+      ptr(batch.descriptor),
+    );
+    check(result, "PF_NATIVE_FAILED", "Sealing");
   }
 
   /** The body of a packet, or undefined when its tag does not fit. */

@@ -101,8 +101,8 @@ static void take_queue(const struct nlmsghdr *message, void *context) {
   size_t bytes;
   const char *kind = find(TCA_RTA(queue), NLMSG_PAYLOAD(message, sizeof *queue), TCA_KIND, &bytes);
   if (message->nlmsg_type != RTM_NEWQDISC || queue->tcm_ifindex != q->device || kind == NULL ||
-      bytes > PF_UDP_QUEUE_NAME_BYTES || memchr(kind, 0, bytes) == NULL || strcmp(kind, "mq") == 0 ||
-      strcmp(kind, "ingress") == 0 || strcmp(kind, "clsact") == 0)
+      bytes > PF_UDP_QUEUE_NAME_BYTES || memchr(kind, 0, bytes) == NULL ||
+      strcmp(kind, "mq") == 0 || strcmp(kind, "ingress") == 0 || strcmp(kind, "clsact") == 0)
     return;
   if (q->name[0] != 0 && strcmp(q->name, kind) != 0) kind = "mixed";
   strcpy(q->name, kind);

@@ -1,19 +1,23 @@
 /** How fast the erasure codes and the sealing are on this machine, by shape. */
+import { PfError } from "../../base/errors.ts";
 import { Fec, fecKernels, ShardBlock, type ShardShape } from "../../ffi/fec/fec.ts";
 import { Gf8 } from "../../ffi/fec/gf8.ts";
+import { measureSeal } from "../../ffi/seal/bench.ts";
+import { limit } from "../../wire/limits.ts";
+import { packetHeader, sealTagBytes, shardHeader } from "../../wire/media.ts";
 
 export interface ThroughputRow {
-  /** Code or library, and the implementation that was chosen. */
+  /** The code and the implementation that was chosen, or the library that seals. */
   readonly kernel: string;
-  readonly op: "encode" | "decode" | "seal" | "open";
-  /** Data and parity shards of a block; packets of a batch and 0 for sealing. */
+  readonly op: "encode" | "decode" | "seal";
+  /** Data and parity shards of a block; packets of a burst and 0 for sealing. */
   readonly k: number;
   readonly m: number;
-  /** Of a shard, or of a packet's body. */
+  /** Of a shard; of a whole packet for sealing. */
   readonly bytes: number;
   /** Data shards that a decode rebuilds; 0 for the others. */
   readonly lost: number;
-  /** Of data, without parity: the median of several runs. */
+  /** Of data without parity, the median of several runs; of packets, in the fastest one. */
   readonly gbPerS: number;
 }
 
@@ -24,6 +28,9 @@ const shapes: readonly ShardShape[] = [
   { dataCount: 435, parityCount: 87, shardBytes: 1216 },
   { dataCount: 1740, parityCount: 348, shardBytes: 1216 },
 ];
+
+/** As many packets of the largest shard as leave in one burst. */
+const burstCount = 44;
 
 /** Runs of a figure, and how long each is at least: the median forgives what interrupts one. */
 const runs = 9;
@@ -42,9 +49,10 @@ function gbPerS(bytes: number, act: () => void): number {
     }
     return (bytes * count) / elapsedNs;
   });
-  const middle = samples.sort((a, b) => a - b)[runs >> 1] as number;
-  return Number(middle.toPrecision(4));
+  return rounded(samples.sort((a, b) => a - b)[runs >> 1] as number);
 }
+
+const rounded = (figure: number) => Number(figure.toPrecision(4));
 
 /** The codes, each with the blocks that it can do. */
 const codes = {
@@ -72,6 +80,7 @@ export function* measureThroughput(): Generator<ThroughputRow> {
       }
     }
   }
+  yield* measureSeals();
 }
 
 function* measureShape(code: Fec | Gf8, shape: ShardShape, kernel: string) {
@@ -87,5 +96,29 @@ function* measureShape(code: Fec | Gf8, shape: ShardShape, kernel: string) {
     for (let i = 0; i < lost; i++) present[Math.floor((i * k) / lost)] = 0;
     const decode = gbPerS(block.data.length, () => code.decode(block, present));
     yield { ...row, op: "decode" as const, lost, gbPerS: decode };
+  }
+}
+
+/** Bursts of the smallest and of the largest shards, by each library that is there. */
+function* measureSeals(): Generator<ThroughputRow> {
+  const around = packetHeader.bytes + shardHeader.bytes + sealTagBytes;
+  for (const library of ["libipsec-mb", "openssl"] as const) {
+    for (const shardBytes of [limit("shard_bytes_small"), limit("shard_bytes_max")]) {
+      const packetBytes = around + shardBytes;
+      try {
+        const figure = measureSeal({ library, packetBytes, batch: burstCount });
+        yield {
+          kernel: library,
+          op: "seal",
+          k: burstCount,
+          m: 0,
+          bytes: packetBytes,
+          lost: 0,
+          gbPerS: rounded(figure.gbPerS),
+        };
+      } catch (error) {
+        if (!(error instanceof PfError && error.code === "PF_LIBRARY_MISSING")) throw error;
+      }
+    }
   }
 }
