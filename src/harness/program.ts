@@ -83,7 +83,7 @@ export class Program {
 export async function startHostProgram(
   home: string,
   args: readonly string[] = [],
-  options: Pick<ProgramOptions, "prefix"> & { readonly trust?: TrustMode } = {},
+  options: Pick<ProgramOptions, "prefix" | "env"> & { readonly trust?: TrustMode } = {},
 ) {
   const { trust = "open", ...rest } = options;
   const words = ["serve", "--port", "0", "--name", "harness", "--no-advertise", "--json", ...args];

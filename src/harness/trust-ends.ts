@@ -132,7 +132,7 @@ export class TestDevice {
   }
 
   /** The client's side of the PIN ceremony; what the host says in the end. */
-  async pairByPin(host: Host, pin: string, name = "test"): Promise<string> {
+  async pairByPin(host: { readonly port: number }, pin: string, name = "test"): Promise<string> {
     const connection = await this.greet(host, { purpose: "pair", name });
     const identities = pairingIdentities(this.key.publicKey, connection.peerFingerprint ?? "");
     const binding = pairingBinding(connection.exporter);
