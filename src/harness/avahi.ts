@@ -68,7 +68,6 @@ export class Avahi implements AsyncDisposable {
       `mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon && exec avahi-daemon ` +
       `-f ${join(folder, "avahi.conf")} --no-drop-root --no-chroot --no-rlimits`;
     avahi.#spawn(["unshare", "--mount", "sh", "-c", script]);
-    await until(async () => (await avahi.#browse("-at")) !== undefined, "avahi-daemon");
     return avahi;
   }
 

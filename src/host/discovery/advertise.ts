@@ -86,6 +86,8 @@ interface Presence {
   readonly queue: AnswerQueue;
   /** The name is the host's on this link, and questions are answered. */
   isEstablished: boolean;
+  /** What was announced last. */
+  told: readonly Resource[];
   /** Ends the probing or announcing that is under way. */
   stopped: AbortController;
 }
@@ -168,7 +170,8 @@ class Advertiser implements Advertisement {
       void this.#group.send(link, { type: "response", answers, additionals });
     };
     const queue = new AnswerQueue(send);
-    const presence = { link, queue, isEstablished: false, stopped: new AbortController() };
+    const stopped = new AbortController();
+    const presence: Presence = { link, queue, isEstablished: false, told: [], stopped };
     this.#presences.set(link.key, presence);
     void this.#establish(presence, Math.random() * probeMs);
   }
@@ -183,6 +186,7 @@ class Advertiser implements Advertisement {
   /** Asks whether the name is free on a link, and takes it when nobody objects. */
   async #establish(presence: Presence, afterMs: number): Promise<void> {
     presence.isEstablished = false;
+    presence.told = [];
     presence.queue.clear();
     const wait = this.#restart(presence);
     if (!(await wait(afterMs))) return;
@@ -199,8 +203,13 @@ class Advertiser implements Advertisement {
 
   async #announce(presence: Presence): Promise<void> {
     const wait = this.#restart(presence);
+    const records = this.#records(presence.link);
+    const isOver = (old: Resource) => !records.some((record) => sameRecord(record, old));
+    // Addresses that the machine has no more; what says something else now is replaced as it is.
+    const over = presence.told.filter(({ type }) => type === "A" || type === "AAAA").filter(isOver);
+    const answers = [...records, ...over.map((record) => ({ ...record, ttl: 0 }))];
+    presence.told = records;
     for (let sent = 0; sent < announcements; sent++) {
-      const answers = this.#records(presence.link);
       void this.#group.send(presence.link, { type: "response", answers });
       if (!(await wait(announceMs))) return;
     }
