@@ -18,6 +18,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   fec: async () => (await import("./data-plane.ts")).benchFec,
   media: async () => (await import("./data-plane.ts")).benchMedia,
   hostile: async () => (await import("./hostile.ts")).benchHostile,
+  trust: async () => (await import("./trust.ts")).benchTrust,
   speed: async () => (await import("./speed.ts")).benchSpeed,
   "data-plane": async () => (await import("./data-plane.ts")).benchDataPlane,
   soak: async () => (await import("./soak.ts")).benchSoak,
