@@ -97,9 +97,28 @@ test("codecs that this version does not know are left out of a hello", () => {
 test("hello comes before welcome, the session's messages after it, and each from its own end", () => {
   const allowed = (from: "client" | "host", welcomed: boolean) =>
     (Object.keys(messages) as MessageType[]).filter((type) => mayTravel(type, from, welcomed));
-  expect(allowed("client", false)).toEqual(["hello", "bye", "ping", "pong"]);
-  expect(allowed("host", false)).toEqual(["welcome", "refuse", "bye", "ping", "pong"]);
+  expect(allowed("client", false)).toEqual([
+    "hello",
+    "pairStart",
+    "pairConfirm",
+    "bye",
+    "ping",
+    "pong",
+  ]);
+  expect(allowed("host", false)).toEqual([
+    "welcome",
+    "pairShare",
+    "pairConfirm",
+    "approvalAwaited",
+    "refuse",
+    "bye",
+    "ping",
+    "pong",
+  ]);
   expect(allowed("host", true)).toEqual([
+    "pendingRequest",
+    "pendingSettled",
+    "levelChanged",
     "bye",
     "ping",
     "pong",
@@ -107,6 +126,8 @@ test("hello comes before welcome, the session's messages after it, and each from
     "reconfigured",
     "probeStarted",
     "probeResult",
+    "speedTestAsk",
+    "speedTestStop",
     "hostStats",
   ]);
   expect(allowed("client", true)).not.toContain("hello");
