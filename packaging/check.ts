@@ -36,6 +36,7 @@ async function inFiles(
 const modules = "node_modules/.bin";
 const checks: Record<string, Check> = {
   types: () => command(`${modules}/tsc`, "--project", "."),
+  "types of the console": () => command(`${modules}/tsc`, "--project", "src/console"),
   "lint and format": () => command(`${modules}/biome`, "check", "--error-on-warnings"),
   "generated files": () => command(process.execPath, "src/wire/generate.ts", "--check"),
   "description of the API": () =>

@@ -46,6 +46,8 @@ test("imports run one way, and host and client never meet", () => {
   expect(breaks("src/host/session.ts", "../client/session.ts")).toBe(true);
   expect(breaks("src/client/session.ts", "../host/session.ts")).toBe(true);
   expect(breaks("src/host/session.ts", "../cli/output.ts")).toBe(true);
+  expect(breaks("src/console/page/api.ts", "../../wire/management.ts")).toBe(false);
+  expect(breaks("src/console/page/api.ts", "../../transport/quic.ts")).toBe(true);
   expect(breaks("src/base/units.ts", "../wire/limits.ts")).toBe(true);
   expect(breaks("src/wire/media.ts", "../ffi/library.ts")).toBe(true);
   expect(breaks("src/transport/control.ts", "../ffi/library.ts")).toBe(true);

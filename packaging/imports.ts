@@ -12,7 +12,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   ffi: ["wire", "base"],
   host: ["ffi", "transport", "wire", "base"],
   client: ["ffi", "transport", "wire", "base"],
-  console: ["ffi", "transport", "wire", "base"],
+  console: ["wire", "base"],
   harness: ["host", "client", "ffi", "transport", "wire", "base"],
   cli: ["host", "client", "harness", "console", "ffi", "transport", "wire", "base"],
 };
