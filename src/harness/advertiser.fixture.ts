@@ -14,6 +14,7 @@ const alive = setInterval(() => {}, 60_000);
 process.once("SIGINT", async () => {
   const startedAt = performance.now();
   await advertisement.close();
+  say("drops", advertisement.drops);
   say("closed", performance.now() - startedAt);
   clearInterval(alive);
 });

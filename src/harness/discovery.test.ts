@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { AdvertiseOptions } from "../host/discovery/advertise.ts";
 import { Avahi, type AvahiService, avahiMissing } from "./avahi.ts";
 import { type Namespaces, namespacesMissing, withNamespaces } from "./namespaces.ts";
-import { until } from "./processes.ts";
+import { processorMs, until } from "./processes.ts";
 import { Program, type ProgramOptions } from "./program.ts";
 
 const missing = await namespacesMissing();
@@ -182,6 +182,88 @@ describe("on a network of two machines", () => {
       const problems = advertiser.lines.filter(({ type }) => type === "problem");
       expect(problems.length).toBeLessThanOrEqual(2);
       expect(await advertiser.end()).toBe(0);
+    }),
+  );
+
+  onNetwork("a flood of hostile packets costs a host little, and it is found as before", () =>
+    onCable(async ({ host, client }) => {
+      const advertiser = advertise(host.prefix, 1);
+      const watching = watch(client.prefix);
+      await line(watching, { type: "host" });
+      const spentMs = () => processorMs(advertiser.process.pid);
+      const [beforeMs, startedAt] = [spentMs(), performance.now()];
+      const flood = start(["192.0.2.2", "1500"], {
+        prefix: client.prefix,
+        command: [
+          process.execPath,
+          new URL("./multicast-flood.fixture.ts", import.meta.url).pathname,
+        ],
+      });
+      expect(await flood.exited).toBe(0);
+      const share = (spentMs() - beforeMs) / (performance.now() - startedAt);
+      expect((await flood.line("sent"))?.["sent"] as number).toBeGreaterThan(1000);
+      expect(share).toBeLessThan(0.5);
+      const later = start(["discover", "--seconds", "2", "--json"], { prefix: client.prefix });
+      expect(await later.exited).toBe(0);
+      expect(later.lines).toMatchObject([{ name: "gaming box" }, { hosts: 1 }]);
+      expect(await advertiser.end()).toBe(0);
+      const drops = (await advertiser.line("drops"))?.["value"] as Record<string, number>;
+      expect(drops["flood"]).toBeGreaterThan(100);
+      expect(drops["truncated"]).toBeGreaterThan(0);
+      expect(advertiser.lines.filter(({ type }) => type === "problem")).toEqual([]);
+    }),
+  );
+
+  onNetwork("a resolver that knows no multicast gets an answer of its own", () =>
+    onCable(async ({ host, client }) => {
+      const advertiser = advertise(host.prefix, 1);
+      await line(watch(client.prefix), { type: "host" });
+      const asking = start(["192.0.2.2"], {
+        prefix: client.prefix,
+        command: [process.execPath, new URL("./legacy-query.fixture.ts", import.meta.url).pathname],
+      });
+      expect(await asking.line("answer")).toEqual({
+        type: "answer",
+        id: 4711,
+        from: "192.0.2.1:5353",
+        questions: ["PTR _punktfunk._udp.local"],
+        answers: ["PTR _punktfunk._udp.local 10 false"],
+        additionals: [
+          "SRV gaming box._punktfunk._udp.local 10 false",
+          "TXT gaming box._punktfunk._udp.local 10 false",
+          `A punktfunk-${idOf(1)}.local 10 false`,
+          `AAAA punktfunk-${idOf(1)}.local 10 false`,
+        ],
+      });
+      expect(advertiser.process.exitCode).toBeNull();
+    }),
+  );
+
+  onNetwork("DNS is believed where it knows a name, and an advertisement tells the port", () =>
+    onCable(async ({ host, client }) => {
+      const hosts = join(folder, "hosts");
+      await Bun.write(hosts, "192.0.2.1 gamingbox\n192.0.2.99 elsewhere\n");
+      const script = `mount --bind ${hosts} /etc/hosts && exec "$@"`;
+      const prefix = [...client.prefix, "unshare", "--mount", "sh", "-c", script, "sh"];
+      advertise(host.prefix, 1, { name: "gamingbox" });
+      advertise(host.prefix, 2, { name: "elsewhere" });
+      advertise(host.prefix, 3, { name: "unheard" });
+      const watching = watch(client.prefix);
+      for (const number of [1, 2, 3]) await line(watching, { type: "host", id: idOf(number) });
+      for (const [target, place] of [
+        ["gamingbox", "192.0.2.1:9001"],
+        ["gamingbox:9", "192.0.2.1:9"],
+        ["elsewhere", "192.0.2.99:9777"],
+        ["UNHEARD.local", "192.0.2.1:9003"],
+      ] as const) {
+        const connecting = start(["connect", target, "--json"], { prefix });
+        expect(await connecting.exited).toBe(3);
+        const error = await connecting.line("error");
+        expect([error?.["code"], error?.["message"]]).toEqual([
+          "PF_HOST_UNREACHABLE",
+          expect.stringContaining(`(${place}, UDP)`),
+        ]);
+      }
     }),
   );
 

@@ -46,6 +46,14 @@ export function stillRunning(processes: readonly ProcessMark[]): ProcessMark[] {
   return processes.filter(({ pid, startedAt }) => processOf(pid)?.startedAt === startedAt);
 }
 
+/** Processor time that a process has taken, in milliseconds. */
+export function processorMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // User and system time, in ticks of 10 ms.
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** Resident memory of a process in bytes. */
 export function residentBytes(pid: number): number {
   const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));

@@ -56,6 +56,11 @@ export interface MulticastHooks {
   readonly onMessage: (message: Message, link: MulticastLink, from: Sender) => void;
   /** A sentence, once for each cause. */
   readonly onProblem: (problem: string) => void;
+  /**
+   * Queries also go out of a port of their own, and are answered to it alone and at once (RFC 6762
+   * section 6.7), where an answer to all may come a second late: for who waits.
+   */
+  readonly isHurried?: boolean;
 }
 
 /** Why a datagram was not handled. */
@@ -78,6 +83,7 @@ const closeMsMax = 1000;
 interface OpenLink extends MulticastLink {
   addresses: readonly string[];
   readonly mdns: MulticastDNS;
+  hurried: MulticastDNS | undefined;
   readonly group: string;
   readonly near: BlockList;
   isReady: boolean;
@@ -118,8 +124,10 @@ export class MulticastGroup {
     const target = to === undefined ? { address: open.group, port: multicastPort } : { ...to };
     try {
       // The encoder takes mutable arrays, and writes to none.
-      if (message.type === "query") open.mdns.query(message as QueryOutgoingPacket, target, done);
-      else open.mdns.respond(message as unknown as ResponseOutgoingPacket, target, done);
+      if (message.type === "query") {
+        open.mdns.query(message as QueryOutgoingPacket, target, done);
+        open.hurried?.query({ ...message } as QueryOutgoingPacket, target);
+      } else open.mdns.respond(message as unknown as ResponseOutgoingPacket, target, done);
     } catch (error) {
       done(error as Error);
     }
@@ -173,18 +181,15 @@ export class MulticastGroup {
       this.#problem(wanted, error as Error);
       return;
     }
-    const link: OpenLink = { ...wanted, mdns, group, isReady: false };
+    const link: OpenLink = { ...wanted, mdns, group, hurried: undefined, isReady: false };
     this.#links.set(link.key, link);
-    this.#guard(socket, link);
+    this.#guard(socket, mdns, link);
     const failed = (error: Error) => {
       this.#problem(link, error);
       if (!link.isReady) void this.#drop(link);
     };
     mdns.on("error", failed);
     socket.on("error", failed);
-    mdns.on("packet", (packet: object, from: RemoteInfo) => {
-      this.#hooks.onMessage(readMessage(packet), link, { address: from.address, port: from.port });
-    });
     mdns.once("ready", () => {
       if (this.#links.get(link.key) !== link) return;
       try {
@@ -196,16 +201,47 @@ export class MulticastGroup {
         failed(error as Error);
         return;
       }
-      link.isReady = true;
-      this.#hooks.onLink(link);
+      const ready = () => {
+        link.isReady = true;
+        this.#hooks.onLink(link);
+      };
+      if (this.#hooks.isHurried === true) this.#openHurried(link, at, ready);
+      else ready();
+    });
+  }
+
+  /** The link is as good without it, only slower. */
+  #openHurried(link: OpenLink, at: string, ready: () => void): void {
+    const type = link.family === 6 ? "udp6" : "udp4";
+    const socket = createSocket({ type });
+    socket.once("error", ready);
+    socket.bind(0, () => {
+      socket.off("error", ready);
+      if (this.#links.get(link.key) !== link) {
+        socket.close();
+        return;
+      }
+      try {
+        socket.setMulticastInterface(at);
+        const options = { type, socket, ip: link.group, interface: at, multicast: false } as const;
+        link.hurried = multicastDns({ ...options, bind: false });
+        link.hurried.on("error", () => {});
+        this.#guard(socket, link.hurried, link);
+      } catch {
+        socket.close();
+      }
+      ready();
     });
   }
 
   /** Stands between the socket and the decoder, which takes whatever comes. */
-  #guard(socket: Socket, link: OpenLink): void {
+  #guard(socket: Socket, mdns: MulticastDNS, link: OpenLink): void {
     const [decode] = socket.listeners("message") as ((bytes: Buffer, from: RemoteInfo) => void)[];
     socket.removeAllListeners("message");
-    link.mdns.on("warning", () => this.#count("malformed"));
+    mdns.on("warning", () => this.#count("malformed"));
+    mdns.on("packet", (packet: object, from: RemoteInfo) => {
+      this.#hooks.onMessage(readMessage(packet), link, { address: from.address, port: from.port });
+    });
     socket.on("message", (bytes, from) => {
       const now = performance.now();
       const earned = (now - this.#busyAt) * busyShare;
@@ -231,14 +267,7 @@ export class MulticastGroup {
     this.#links.delete(link.key);
     if (link.isReady && !this.#closed) this.#hooks.onLinkGone(link);
     link.isReady = false;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    try {
-      link.mdns.destroy(resolve);
-    } catch {
-      // It had not been opened.
-      resolve();
-    }
-    await promise;
+    await Promise.all([destroyed(link.mdns), link.hurried && destroyed(link.hurried)]);
   }
 
   #problem({ network, family }: MulticastLink, error: Error): void {
@@ -253,6 +282,17 @@ export class MulticastGroup {
     this.#told.add(problem);
     this.#hooks.onProblem(problem);
   }
+}
+
+function destroyed(mdns: MulticastDNS): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  try {
+    mdns.destroy(resolve);
+  } catch {
+    // It had not been opened.
+    resolve();
+  }
+  return promise;
 }
 
 const causes: Readonly<Record<string, string>> = {

@@ -14,6 +14,8 @@ export interface BrowseHooks {
   readonly onGone?: (host: FoundHost) => void;
   /** What keeps hosts from being found, as a sentence, once for each cause. */
   readonly onProblem?: (problem: string) => void;
+  /** Somebody waits: hosts are asked to answer at once. */
+  readonly isHurried?: boolean;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
@@ -53,6 +55,11 @@ export async function findHosts(
 /** Another host of the same name, if there is one, answers within this of the first. */
 const namesakeMs = 150;
 
+export interface FindByNameOptions extends FindOptions {
+  /** Whether a host of the name is the one that is meant: then no other one is waited for. */
+  readonly isMeant?: (host: FoundHost) => boolean;
+}
+
 /**
  * The host that advertises a name, in either case, with or without `.local`; undefined when none is
  * found in time. Throws PF_HOST_UNKNOWN, with all of them, when several have the name.
@@ -60,21 +67,28 @@ const namesakeMs = 150;
 export async function findByName(
   name: string,
   milliseconds: number,
-  options: FindOptions = {},
+  options: FindByNameOptions = {},
 ): Promise<FoundHost | undefined> {
   const found = new Map<string, FoundHost>();
   const enough = new AbortController();
+  let meant: FoundHost | undefined;
   const isEnough = () => sleep(namesakeMs, undefined, { ref: false }).then(() => enough.abort());
   await browse({
     ...options,
+    isHurried: true,
     onHost: (host) => {
       if (!hasName(host, name)) return;
+      if (options.isMeant?.(host) === true) {
+        meant ??= host;
+        enough.abort();
+      }
       if (found.size === 0) void isEnough();
       found.set(host.id, host);
     },
     onGone: ({ id }) => found.delete(id),
     signal: AbortSignal.any([enough.signal, endOf(milliseconds, options.signal)]),
   });
+  if (meant !== undefined) return meant;
   const hosts = [...found.values()];
   if (hosts.length < 2) return hosts[0];
   const list = hosts.map(({ addresses, port }) => placeOf(addresses[0] ?? "", port)).join(", ");
@@ -115,6 +129,7 @@ class Browser {
   constructor(hooks: BrowseHooks) {
     this.#hooks = hooks;
     this.#group = new MulticastGroup({
+      isHurried: hooks.isHurried === true,
       onLink: (link) => void this.#ask([link]),
       onLinkGone: () => {},
       onMessage: (message, link) => {

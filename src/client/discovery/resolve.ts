@@ -43,12 +43,17 @@ export async function resolveTarget(question: HostQuestion): Promise<ResolvedHos
   if (literal !== undefined) return { addresses: [literal], port, advert: undefined };
   const enough = new AbortController();
   const ends = signal === undefined ? [enough.signal] : [enough.signal, signal];
-  const searching = findByName(host, searchMs, { signal: AbortSignal.any(ends) });
-  searching.catch(() => {});
   const lookingUp = lookUp(host);
+  const known: string[] = [];
+  void lookingUp.then((addresses) => known.push(...addresses));
+  const searching = findByName(host, searchMs, {
+    signal: AbortSignal.any(ends),
+    isMeant: (advert) => isSameMachine(advert, known),
+  });
+  searching.catch(() => {});
   try {
-    const known = await Promise.race([lookingUp, patience(searching, lookingUp)]);
-    if (known.length > 0) {
+    const isKnown = (await Promise.race([lookingUp, patience(searching, lookingUp)])).length > 0;
+    if (isKnown) {
       const advert = await portAdvice(question, searching);
       if (advert === undefined || !isSameMachine(advert, known)) {
         return { addresses: known, port, advert: undefined };
@@ -87,8 +92,8 @@ async function portAdvice(
   searching: Promise<FoundHost | undefined>,
 ): Promise<FoundHost | undefined> {
   if (port !== undefined || host === "localhost" || /\.(?!local\.?$)/i.test(host)) return undefined;
-  await settledWithin(searching, graceMs);
-  return Promise.race([searching.catch(() => undefined), undefined]);
+  if (!(await settledWithin(searching, graceMs))) return undefined;
+  return searching.catch(() => undefined);
 }
 
 /** A machine often knows its own name by an address that only it can use. */

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { settledWithin } from "../../base/time.ts";
 import {
+  type MulticastDrop,
   MulticastGroup,
   type MulticastLink,
   multicastPort,
@@ -55,6 +56,8 @@ export type AdvertChange = Partial<Pick<AdvertiseOptions, "pair" | "mgmtPort">>;
 export interface Advertisement {
   /** The name by which clients find the host. */
   readonly name: string;
+  /** Datagrams that were not read, by reason. */
+  readonly drops: Readonly<Partial<Record<MulticastDrop, number>>>;
   /** Tells the network what has changed. */
   update(change: AdvertChange): void;
   /** Says goodbye and closes the sockets, within a second. */
@@ -115,6 +118,10 @@ class Advertiser implements Advertisement {
 
   get name(): string {
     return this.#advert.label;
+  }
+
+  get drops(): Advertisement["drops"] {
+    return this.#group.drops;
   }
 
   update(change: AdvertChange): void {
