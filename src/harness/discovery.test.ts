@@ -77,6 +77,11 @@ async function line(program: Program, wanted: Record<string, unknown>, msMax = 8
 
 const idOf = (number: number) => number.toString(16).padStart(16, "0");
 
+/** A firewall's rules against all that goes to, or comes from, the port of multicast DNS. */
+const stopping = (which: "dport" | "sport") =>
+  "add table inet pf; add chain inet pf out { type filter hook output priority 0; }; " +
+  `add rule inet pf out udp ${which} 5353 drop`;
+
 describe("on a network of two machines", () => {
   onNetwork("a host is found by both its addresses, changes, and is gone at once", () =>
     onCable(async ({ host, client }) => {
@@ -168,10 +173,7 @@ describe("on a network of two machines", () => {
 
   onNetwork("a firewall that stops multicast is told once, and nothing else happens", () =>
     onCable(async ({ host, client, run }) => {
-      const rules =
-        "add table inet pf; add chain inet pf out { type filter hook output priority 0; }; " +
-        "add rule inet pf out udp dport 5353 drop";
-      await run("host", ["nft", rules]);
+      await run("host", ["nft", stopping("dport")]);
       const advertiser = advertise(host.prefix, 1);
       const words = (await advertiser.line("problem"))?.["value"] as string;
       expect(words).toMatch(/only by address: multicast fails on pf0 \(IPv[46]\): .*EPERM/);
@@ -290,10 +292,7 @@ describe("on a network of two machines", () => {
       await found.end();
 
       await run("host", ["ip", "route", "add", "unreachable", "224.0.0.0/4"]);
-      await run("host", [
-        "nft",
-        "add table inet pf; add chain inet pf out { type filter hook output priority 0; }; add rule inet pf out udp dport 5353 drop",
-      ]);
+      await run("host", ["nft", stopping("sport")]);
       const silent = serving("silent box");
       await until(
         () => silent.lines.some((each) => String(each["message"]).includes("fails on pf0")),

@@ -155,7 +155,7 @@ export function sentenceOf(report: HostReport): {
         text:
           `${report.name} is ready on UDP ports ${report.port} and ${report.mediaPort}.\n` +
           `  Fingerprint ${report.fingerprint}\n` +
-          `  Connect with: punktfunk connect ${report.name}${portSuffix(report.port)}`,
+          `  Connect with: punktfunk connect ${shellWord(report.name)}${portSuffix(report.port)}`,
       };
     case "session-started":
       return {
@@ -224,4 +224,7 @@ const settled: Record<PendingSettledReport["how"], string> = {
 
 /** As a clock on the wall shows it here. */
 const timeOfDay = (time: string) => new Date(time).toTimeString().slice(0, 8);
+/** A name as it is typed in a shell. */
+const shellWord = (name: string) =>
+  /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 const portSuffix = (port: number) => (port === 9777 ? "" : `:${port}`);
