@@ -271,3 +271,24 @@ test.concurrent(
   },
   slowMs,
 );
+
+test("clients that are gone before the host answers them keep nobody waiting", async () => {
+  await using host = await ends.host();
+  const { connect, QuicEndpoint } = await loadQuic();
+  for (let round = 0; round < 10; round++) {
+    const gone = Array.from({ length: 10 }, async () => {
+      const endpoint = new QuicEndpoint({ address: "127.0.0.1:0" });
+      endpoint.closed.catch(() => {});
+      const options = { endpoint, alpn, servername: "x", verifyPeer: "manual" } as const;
+      const quic = await connect(`127.0.0.1:${host.port}`, { ...options, transportParams });
+      void guard(quic);
+      await Bun.sleep(1);
+      endpoint.destroy();
+    });
+    await Promise.all(gone);
+    const startedMs = performance.now();
+    const { client } = await ends.session(host);
+    expect(performance.now() - startedMs).toBeLessThan(450);
+    await client.close("done");
+  }
+});

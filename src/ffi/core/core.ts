@@ -1,5 +1,6 @@
 /** Binding of libpf_core: the event queue, the access unit tee, the clock. */
 import { ptr } from "bun:ffi";
+import { PfError } from "../../base/errors.ts";
 import type { Nanos } from "../../base/units.ts";
 import { type EventKind, eventKind, event as eventLayout } from "../../wire/abi.ts";
 import { readField, readText } from "../../wire/layout.ts";
@@ -12,6 +13,7 @@ const symbols = {
   pf_core_events_dropped: { args: ["ptr"], returns: "u64" },
   pf_core_events_take: { args: ["ptr", "ptr", "u32"], returns: "i32" },
   pf_core_now_ns: { args: [], returns: "u64" },
+  pf_core_ignore_unreachable: { args: ["u32"], returns: "i32" },
   pf_tee_open: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
   pf_tee_close: { args: ["ptr"], returns: "void" },
   pf_tee_sink: { args: ["ptr", "ptr"], returns: "void" },
@@ -23,6 +25,18 @@ const core = () => (library ??= openLibrary("core", symbols));
 /** CLOCK_MONOTONIC, the clock of every native time. */
 export function nowNs(): Nanos {
   return core().functions.pf_core_now_ns();
+}
+
+/**
+ * Makes this process's sockets at a UDP port deaf to ICMP errors, whoever opened them. QUIC's socket
+ * hears them, and takes one as the network being full: a single client that is gone would keep all
+ * others waiting for a second. Throws PF_NATIVE_FAILED when there is no such socket.
+ */
+export function ignoreUnreachable(port: number): void {
+  const { functions, check } = core();
+  const what = `The socket of UDP port ${port}`;
+  const count = check(functions.pf_core_ignore_unreachable(port), "PF_NATIVE_FAILED", what);
+  if (count === 0) throw new PfError("PF_NATIVE_FAILED", `${what} was not found.`);
 }
 
 export interface NativeEvent {

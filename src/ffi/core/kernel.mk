@@ -1,2 +1,2 @@
 LIBRARIES += core
-core_SOURCES := core/core.c
+core_SOURCES := core/core.c core/ports.c

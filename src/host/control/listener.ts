@@ -3,6 +3,7 @@ import type { KeyObject } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { PfError, toPfError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
+import { ignoreUnreachable } from "../../ffi/core/core.ts";
 import { ControlConnection, type PeerAddress } from "../../transport/connection.ts";
 import {
   closeEndpoint,
@@ -56,6 +57,12 @@ export class ControlListener {
   static async open(options: ControlListenerOptions): Promise<ControlListener> {
     const acceptor = new Acceptor(options);
     const endpoint = await bind(options, (session) => acceptor.accept(session));
+    try {
+      ignoreUnreachable(endpoint.address?.port ?? 0);
+    } catch (error) {
+      await closeEndpoint(endpoint);
+      throw error;
+    }
     return new ControlListener(endpoint, acceptor);
   }
 
