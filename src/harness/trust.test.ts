@@ -1,5 +1,6 @@
 /** Trust over real connections: who gets in, who waits, and what a level allows. */
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { PfError } from "../base/errors.ts";
 import { runClient } from "../client/client.ts";
 import { DeviceKey, loadDeviceKey } from "../client/trust/device.ts";
@@ -508,3 +509,29 @@ const silentClient = `
   const { TestDevice } = await import("./trust-ends.ts");
   await new TestDevice("127.0.0.3").ask({ port: Number(process.argv[1]) }, { waits: true });
 `;
+
+test("a pairing that can't be kept pairs nobody, and the operator learns why, not the client", async () => {
+  await withTrustHost(async (host, reports) => {
+    const { trust } = host.managed;
+    const kept = new TestDevice();
+    await kept.pairWith(host, "play");
+    const [file] = await Array.fromAsync(
+      new Bun.Glob("**/devices.json").scan({ cwd: process.env["PUNKTFUNK_HOME"] as string }),
+    );
+    const path = join(process.env["PUNKTFUNK_HOME"] as string, file as string);
+    // Another program's change: the host writes nothing over it.
+    await Bun.write(path, await Bun.file(path).text());
+    const { window } = trust.arm({ level: "full", durationMs: 60_000 });
+    const [byPin, byApproval] = [new TestDevice(), new TestDevice()];
+    expect(await byPin.pairByPin(host, window?.pin as string)).toBe("internal");
+    const { connection } = await byApproval.ask(host, { waits: true });
+    const error = await trust.approve(byApproval.id, full).catch((thrown: PfError) => thrown);
+    expect((error as PfError).code).toBe("PF_STATE_INVALID");
+    const refusal = await connection.receive(["refuse"], answered);
+    expect(refusal.message).not.toContain(path);
+    expect(trust.devices().map(({ id }) => id)).toEqual([kept.id]);
+    const notes = reports.filter(({ type }) => type === "note") as { message: string }[];
+    expect(notes.some(({ message }) => message.includes(path))).toBe(true);
+    expect((await kept.ask(host)).answer.type).toBe("welcome");
+  });
+});

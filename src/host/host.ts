@@ -111,7 +111,7 @@ async function openHost(
     fingerprint,
     reachedAt: () => ({ host: options.address ?? ownAddress(), port }),
   });
-  closers.push(() => trust.close(), reportTrust(trust, onReport));
+  closers.push(() => trust.close());
   const events = new EventQueue();
   const listening = events.listen((event) => {
     if (event.kind === "note") onReport({ type: "note", level: "warn", message: event.text });
@@ -154,6 +154,7 @@ async function openHost(
   if (options.arm || (trust.mode === "required" && devices.list().length === 0)) {
     armForOperator(trust, onReport);
   }
+  closers.push(reportTrust(trust, onReport));
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   let isStopping = false;
   return {

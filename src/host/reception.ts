@@ -81,7 +81,8 @@ export class Reception {
       for (;;) {
         // No longer than a PIN is good for: it is typed somewhere in between.
         const types = ["pairStart", "pairConfirm"] as const;
-        const result = await step(await connection.receive(types, limit("pair_window_ms")));
+        const message = await connection.receive(types, limit("pair_window_ms"));
+        const result = await step(message).catch((thrown) => this.#unkept(thrown));
         if (result.kind === "refused") throw new Refusal("pairing-failed", result.message);
         connection.send(result.send);
         if (result.kind === "paired") break;
@@ -90,6 +91,15 @@ export class Reception {
     } finally {
       this.#pairing.leave(connection);
     }
+  }
+
+  /** What went wrong at the host is the operator's to read, not the client's. */
+  #unkept(thrown: unknown): never {
+    const message = `A device could not be paired: ${toPfError(thrown).sentence()}`;
+    this.#options.onReport({ type: "note", level: "warn", message });
+    throw new PfError("PF_STATE_INVALID", "The host could not keep the pairing.", {
+      hint: "Its log says why.",
+    });
   }
 }
 

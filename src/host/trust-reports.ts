@@ -35,7 +35,10 @@ function reportOf(trust: Trust, event: TrustEvent): HostReport | undefined {
     }
     case "pairing": {
       const { event: pairing } = event;
-      if (pairing.type !== "ended") return undefined;
+      if (pairing.type === "armed") {
+        const message = "Pairing is armed: the PIN is shown where that was done.";
+        return { type: "note", level: "info", message };
+      }
       const message = ends[pairing.how];
       if (message === undefined) return undefined;
       return { type: "note", level: pairing.how === "burnt" ? "warn" : "info", message };

@@ -49,9 +49,10 @@ export class Standing {
     return this.#isRevoked;
   }
 
-  /** Calls `listener` on each change from now on; it must not throw. */
+  /** Calls `listener` on each change from now on, and at once if it is revoked; it must not throw. */
   onChange(listener: (change: StandingChange) => void): void {
     this.#listener = listener;
+    if (this.#isRevoked) listener("revoked");
   }
 
   /** Looks again at what is known of the device. */
