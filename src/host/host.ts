@@ -59,6 +59,8 @@ export interface Host {
   readonly fingerprint: string;
   /** What the management API manages. */
   readonly managed: ManagedHost;
+  /** Tells the network at which TCP port the management API is; null = not for the network. */
+  advertiseManagement(port: number | null): void;
   /** The media port's counters, by name. */
   counters(): Record<string, number>;
   /** Says goodbye to every client and closes everything. */
@@ -161,6 +163,7 @@ async function openHost(
     ...ready,
     managed,
     closed,
+    advertiseManagement: (mgmtPort) => advertisement?.update({ mgmtPort }),
     counters: () => media.counters.snapshot(),
     stop: async (reason) => {
       if (isStopping) return closed;
