@@ -12,6 +12,7 @@ type AnyCommand = CommandDef<any>;
 const commands: Record<string, () => Promise<AnyCommand>> = {
   serve: async () => (await import("./commands/serve.ts")).default,
   connect: async () => (await import("./commands/connect.ts")).default,
+  pair: async () => (await import("./commands/pair.ts")).default,
   discover: async () => (await import("./commands/discover.ts")).default,
   "speed-test": async () => (await import("./commands/speed-test.ts")).default,
   demo: async () => (await import("./commands/demo.ts")).default,

@@ -17,6 +17,7 @@ export class Output {
     formatOptions: { date: false, compact: true },
   });
   #live = "";
+  #questions = 0;
 
   constructor(options: { readonly json: boolean }) {
     this.json = options.json;
@@ -46,10 +47,21 @@ export class Output {
 
   /** A line that the next one replaces, on a terminal; elsewhere nothing. */
   live(text: string): void {
-    if (!this.interactive) return;
+    if (!this.interactive || this.#questions > 0) return;
     const columns = process.stderr.columns ?? 80;
     this.#live = text.slice(0, columns - 1);
     process.stderr.write(`\r\x1b[2K${this.#live}`);
+  }
+
+  /** Puts a question to the person: while it is open nothing live is shown beside it. */
+  async question<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    this.endLive();
+    this.#questions++;
+    try {
+      return await ask();
+    } finally {
+      this.#questions--;
+    }
   }
 
   /** A table or other text as it stands. */

@@ -12,8 +12,21 @@ import type { ControlConnection } from "../transport/connection.ts";
 import type { MessageOf } from "../wire/control.ts";
 import type { CodecName } from "../wire/media.ts";
 import type { Mode } from "../wire/mode.ts";
-import { greetHost, type HostTarget, type ReachHooks, reachHost } from "./control/reach.ts";
+import {
+  type AskApproval,
+  approvalQuestion,
+  type PendingRequest,
+  type Verdict,
+} from "./approvals.ts";
+import {
+  type ApprovalHook,
+  greetHost,
+  type HostTarget,
+  type ReachHooks,
+  reachHost,
+} from "./control/reach.ts";
 import type { Interval, Summary } from "./figures.ts";
+import { KeyAsker } from "./input/key-question.ts";
 import { stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
 import { openPresenter } from "./present/open.ts";
@@ -34,6 +47,8 @@ export interface ClientOptions extends HostTarget {
   /** Counted from the first picture; undefined = until somebody ends it. */
   readonly durationMs: Millis | undefined;
   readonly typeText: string | undefined;
+  /** Waits for a person's approval where the host wants pairing. */
+  readonly waits: boolean;
   /** Where media goes instead of the host's media port: a relay of the harness. */
   readonly mediaPeer?: { readonly address: string; readonly port: number };
   /** Takes the decoded pictures when nothing presents them. */
@@ -45,6 +60,15 @@ export interface ClientHooks extends ReachHooks {
   readonly warn: (text: string) => void;
   readonly record: (record: { readonly type: string } & Record<string, unknown>) => void;
   readonly interval: (figures: Interval, shownBy: PresenterKind) => void;
+  readonly approvalAwaited?: ApprovalHook;
+  /** Puts a question of the host's to the person at this terminal; undefined = nobody is there. */
+  readonly askApproval:
+    | ((
+        request: PendingRequest,
+        hostName: string,
+        signal: AbortSignal,
+      ) => Promise<Verdict | undefined>)
+    | undefined;
   /** The session runs; for tests that look into it. */
   readonly started?: (session: ClientSession) => void;
 }
@@ -65,13 +89,9 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
     const interrupt = () => void opened.close("interrupted");
     hooks.interrupted.addEventListener("abort", interrupt, { once: true });
     if (hooks.interrupted.aborted) interrupt();
-    const welcome = await greetHost(connection, {
-      mode: options.mode,
-      codecs: options.codecs,
-      bitrateKbps: options.bitrateKbps,
-      fecPermille: options.fecPermille,
-      purpose: null,
-    });
+    const { mode, codecs, bitrateKbps, fecPermille, waits } = options;
+    const wish = { mode, codecs, bitrateKbps, fecPermille, purpose: null, waits };
+    const welcome = await greetHost(connection, wish, hooks.approvalAwaited);
     hooks.info(
       `${welcome.hostName} streams ${welcome.source}: ${welcome.codec} by ${welcome.encoder} ` +
         `at ${welcome.bitrateKbps / 1000} Mbps.`,
@@ -107,6 +127,11 @@ async function stream(
     presenter = shown.presenter;
     kind = shown.kind;
     hooks.info(shown.why);
+    let question: string | undefined;
+    const asker = new KeyAsker((text) => {
+      question = text;
+      presenter?.setOverlay(text ?? "");
+    });
     const session = new ClientSession({
       connection,
       welcome,
@@ -126,9 +151,15 @@ async function stream(
       durationMs: options.durationMs,
       typeText: options.typeText,
       warn: hooks.warn,
+      askApproval: approvalAsker(welcome, kind, asker, hooks),
+      approvalSettled: (request, how) => {
+        hooks.record({ ...request, type: "pending-settled", how });
+        hooks.info(`"${request.name}" waits no longer: ${how}.`);
+      },
+      takeInput: (event) => asker.take(event),
       onRecovered: (frame, afterMs) => hooks.record({ type: "recovered", frame, afterMs }),
       onInterval: (figures) => {
-        presenter?.setOverlay(overlayLine(figures, welcome));
+        presenter?.setOverlay(question ?? overlayLine(figures, welcome));
         hooks.interval(figures, kind);
       },
     });
@@ -141,4 +172,29 @@ async function stream(
     presenter?.close();
     await events.close();
   }
+}
+
+/**
+ * How a person is asked about a device that waits: in the terminal that they see, which may be the
+ * one where the picture is. Where nobody can be asked, it is said what to do instead.
+ */
+function approvalAsker(
+  welcome: MessageOf<"welcome">,
+  kind: PresenterKind,
+  asker: KeyAsker,
+  hooks: ClientHooks,
+): AskApproval {
+  const { hostName } = welcome;
+  return async (request, signal) => {
+    hooks.record({ ...request, type: "pending-request" });
+    const text = approvalQuestion(request, hostName);
+    if (kind === "terminal") {
+      const keys = "[y]es  [p]lay  [v]iew only  [n]o  [Esc] later";
+      const answers: Record<string, Verdict> = { y: "full", p: "play", v: "view", n: null };
+      return asker.ask({ text: `${text} ${keys}`, answers }, signal);
+    }
+    if (hooks.askApproval !== undefined) return hooks.askApproval(request, hostName, signal);
+    hooks.info(`${text} On the host: punktfunk host approve ${request.id}`);
+    return undefined;
+  };
 }

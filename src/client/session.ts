@@ -12,6 +12,8 @@ import { closeError } from "../transport/close-reason.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
+import { allows, type Level } from "../wire/pairing/level.ts";
+import { ApprovalQueue, type AskApproval, type PendingRequest } from "./approvals.ts";
 import { AskedTest } from "./asked-test.ts";
 import { ClockSync, isLoopback } from "./control/clock.ts";
 import {
@@ -50,6 +52,11 @@ export interface ClientSessionOptions {
   readonly typeText: string | undefined;
   readonly warn: (text: string) => void;
   readonly onInterval: (figures: Interval) => void;
+  /** Has a person decide about a device that waits for approval at the host. */
+  readonly askApproval: AskApproval;
+  readonly approvalSettled: (request: PendingRequest, how: string) => void;
+  /** Sees input first; true = it was not meant for the host. */
+  readonly takeInput?: (event: NativeEvent) => boolean;
   /** The picture is right again, this long after the last one that was. */
   readonly onRecovered: (frame: number, afterMs: number) => void;
 }
@@ -75,6 +82,9 @@ export class ClientSession {
   readonly #clock: ClockSync;
   readonly #losses: LossReporter;
   readonly #asked: AskedTest;
+  readonly #approvals: ApprovalQueue;
+  /** null: the host serves everybody. */
+  #level: Level | null;
   #clockFigures: ClockFigures | null = null;
   #hostStats: MessageOf<"hostStats"> | null = null;
   #probe: ClientProbe | undefined;
@@ -98,7 +108,10 @@ export class ClientSession {
       ...(options.pictureSink === undefined ? {} : { pictureSink: options.pictureSink }),
       record: options.record,
     });
-    this.#input = new InputForwarder((message) => connection.send(message));
+    this.#level = welcome.level;
+    this.#input = new InputForwarder((message) => {
+      if (this.#mayInput) connection.send(message);
+    });
     this.#clock = new ClockSync({
       send: (probe) => connection.send(probe),
       nowNs,
@@ -115,6 +128,11 @@ export class ClientSession {
       run: (request, watch) => this.testSpeed(request, watch),
       stop: () => this.#probe?.close(),
     });
+    this.#approvals = new ApprovalQueue({
+      ask: options.askApproval,
+      send: (answer) => connection.isOpen && connection.send(answer),
+      settledElsewhere: options.approvalSettled,
+    });
   }
 
   /** Streams until the duration is over, the window is closed, `end` is called or the host leaves. */
@@ -126,6 +144,7 @@ export class ClientSession {
     const listening = events.listen((event) => this.#onEvent(event));
     this.pipeline.start();
     connection.send({ type: "start" });
+    if (!this.#mayInput) this.#tellLevel();
     this.#losses.start();
     void this.#compareClocks();
     let earlier = this.pipeline.snapshot(startedAt);
@@ -144,6 +163,7 @@ export class ClientSession {
     this.#losses.stop();
     this.#last ??= this.pipeline.snapshot(performance.now());
     this.#probe?.close();
+    this.#approvals.close();
     this.pipeline.close();
     await events.close();
     await listening;
@@ -218,7 +238,28 @@ export class ClientSession {
     if (durationMs !== undefined) {
       this.#timer = setTimeout(() => void this.end("done"), durationMs - sinceMs);
     }
-    if (typeText !== undefined) connection.send({ type: "text", text: typeText });
+    if (typeText !== undefined && this.#mayInput) connection.send({ type: "text", text: typeText });
+  }
+
+  get #mayInput(): boolean {
+    return this.#level === null || allows(this.#level, "input");
+  }
+
+  #tellLevel(): void {
+    const { warn, welcome } = this.#options;
+    warn(
+      this.#mayInput
+        ? `${welcome.hostName} takes keyboard and pointer of this device now.`
+        : `This device may only watch ${welcome.hostName}: keyboard and pointer are not sent.`,
+    );
+  }
+
+  #changeLevel(level: Level): void {
+    const could = this.#mayInput;
+    // What is held is released while that may still be said; the host does so by itself too.
+    if (!allows(level, "input")) this.#input.releaseAll();
+    this.#level = level;
+    if (this.#mayInput !== could) this.#tellLevel();
   }
 
   #noPicture(): PfError {
@@ -238,7 +279,10 @@ export class ClientSession {
   #onMessage(message: Message): void {
     if (message.type === "clockEcho") this.#clock.take(message);
     else if (message.type === "hostStats") this.#hostStats = message;
-    else {
+    else if (message.type === "levelChanged") this.#changeLevel(message.level);
+    else if (message.type === "pendingRequest" || message.type === "pendingSettled") {
+      this.#approvals.take(message);
+    } else {
       this.#asked.take(message);
       this.#probe?.take(message);
     }
@@ -271,7 +315,7 @@ export class ClientSession {
         void this.end("done");
         return;
       default:
-        this.#input.onEvent(event);
+        if (this.#options.takeInput?.(event) !== true) this.#input.onEvent(event);
     }
   }
 }

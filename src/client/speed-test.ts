@@ -131,6 +131,7 @@ export async function runSpeedTest(
       bitrateKbps: null,
       fecPermille: null,
       purpose: "probe",
+      waits: false,
     });
     hooks.info(`${welcome.hostName} is there: testing the path to it.`);
     const outcome = await testHost(connection, welcome, options, hooks);

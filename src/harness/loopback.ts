@@ -111,6 +111,7 @@ export function testClient(
     record: undefined,
     durationMs: millis(2000),
     typeText: undefined,
+    waits: false,
     ...options,
   };
 }
@@ -122,6 +123,7 @@ export function collectingHooks(options: Pick<LoopbackOptions, "started" | "inte
   const hooks: ClientHooks = {
     interrupted: options.interrupted ?? new AbortController().signal,
     confirmFingerprint: undefined,
+    askApproval: undefined,
     info: () => {},
     warn: (text) => warnings.push(text),
     record: () => {},

@@ -75,6 +75,10 @@ export default command({
       description: "type this text on the host once the picture is there",
       valueHint: "TEXT",
     },
+    wait: {
+      type: "boolean",
+      description: "wait for a person's approval if not paired; usual: on a terminal",
+    },
     ...jsonArgument,
   },
   examples: [
@@ -99,6 +103,7 @@ export default command({
       record: args.record,
       durationMs: args.duration === undefined ? undefined : parseDuration(args.duration),
       typeText: args.type,
+      waits: args.wait ?? output.interactive,
     };
     const { pickHost } = await import("../pick-host.ts");
     const target =
@@ -107,8 +112,9 @@ export default command({
         : parseHost(args.host);
     const { readHostFingerprint } = await import("../../host/trust/identity.ts");
     const { runClient } = await import("../../client/client.ts");
-    const { confirmFingerprint } = await import("../prompts.ts");
+    const { askApproval, confirmFingerprint } = await import("../prompts.ts");
     const { liveLine, summaryTable } = await import("../summary.ts");
+    const { showWaiting } = await import("../waiting.ts");
     const ownFingerprint = await readHostFingerprint();
     const result = await runClient(
       { ...target, ...options, ownFingerprint },
@@ -118,6 +124,11 @@ export default command({
         info: (text) => output.info(text),
         warn: (text) => output.warn(text),
         record: (record) => output.record(record),
+        approvalAwaited: (awaited) => showWaiting(output, target.host, awaited),
+        askApproval: output.interactive
+          ? (request, hostName, signal) =>
+              output.question(() => askApproval(request, hostName, signal))
+          : undefined,
         interval: (figures, shownBy) => {
           output.record(figures);
           // The terminal presenter has a status line of its own.

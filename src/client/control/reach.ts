@@ -9,7 +9,7 @@ import type { Mode } from "../../wire/mode.ts";
 import { reasonError } from "../../wire/reasons.ts";
 import type { FoundHost } from "../discovery/browse.ts";
 import { doubtAbout, resolveTarget } from "../discovery/resolve.ts";
-import { loadDeviceKey } from "../trust/device.ts";
+import { type DeviceKey, loadDeviceKey } from "../trust/device.ts";
 import { declinedError, judgeHost, readKnownHosts, rememberHost } from "../trust/known-hosts.ts";
 import { connectControl } from "./connect.ts";
 
@@ -37,8 +37,21 @@ export interface ReachHooks {
 /** Preparing a desktop and its encoder may take the host this long. */
 const welcomeMsMax = 30_000;
 
-/** Connects to a host that is trusted, or that a person trusts when asked. */
-export async function reachHost(target: HostTarget, hooks: ReachHooks): Promise<ControlConnection> {
+export interface Reached {
+  readonly connection: ControlConnection;
+  /** Where the host was found. */
+  readonly port: number;
+}
+
+/**
+ * Connects to a host. `verify` resolves when its certificate is good, and throws when not; it may
+ * ask a person. Nothing is said before.
+ */
+export async function reach(
+  target: HostTarget,
+  hooks: Pick<ReachHooks, "interrupted" | "warn">,
+  verify: (fingerprint: string, port: number) => Promise<void>,
+): Promise<Reached> {
   const { host, found } = target;
   const signal = hooks.interrupted;
   const resolved =
@@ -46,31 +59,41 @@ export async function reachHost(target: HostTarget, hooks: ReachHooks): Promise<
       ? await resolveTarget({ host, port: target.port, signal })
       : { addresses: found.addresses, port: found.port, advert: found };
   const { port } = resolved;
-  return connectControl({
+  const connection = await connectControl({
     host,
     resolved,
     signal,
     verify: async (fingerprint) => {
       const doubt = doubtAbout(resolved, fingerprint);
       if (doubt !== undefined) hooks.warn?.(doubt);
-      const answer = judgeHost({
-        host,
-        port,
-        fingerprint,
-        pinned: target.fingerprint,
-        known: await readKnownHosts(),
-        own: target.ownFingerprint,
-        canAsk: hooks.confirmFingerprint !== undefined,
-      });
-      if (answer.kind === "refused") throw answer.error;
-      if (answer.kind === "ask" && !(await hooks.confirmFingerprint?.(host, fingerprint))) {
-        throw declinedError({ host, port });
-      }
-      if (answer.kind === "ask" || answer.remember) {
-        await rememberHost({ host, port, fingerprint, now: new Date() });
-      }
+      await verify(fingerprint, port);
     },
   });
+  return { connection, port };
+}
+
+/** Connects to a host that is trusted, or that a person trusts when asked. */
+export async function reachHost(target: HostTarget, hooks: ReachHooks): Promise<ControlConnection> {
+  const { host } = target;
+  const { connection } = await reach(target, hooks, async (fingerprint, port) => {
+    const answer = judgeHost({
+      host,
+      port,
+      fingerprint,
+      pinned: target.fingerprint,
+      known: await readKnownHosts(),
+      own: target.ownFingerprint,
+      canAsk: hooks.confirmFingerprint !== undefined,
+    });
+    if (answer.kind === "refused") throw answer.error;
+    if (answer.kind === "ask" && !(await hooks.confirmFingerprint?.(host, fingerprint))) {
+      throw declinedError({ host, port });
+    }
+    if (answer.kind === "ask" || answer.remember) {
+      await rememberHost({ host, port, fingerprint, now: new Date() });
+    }
+  });
+  return connection;
 }
 
 export interface Wish {
@@ -81,29 +104,57 @@ export interface Wish {
   /** Share of parity that stays; null = the host decides and adapts. */
   readonly fecPermille: PerMille | null;
   /** null = a stream. */
-  readonly purpose: "probe" | null;
+  readonly purpose: "probe" | "pair" | null;
+  /** Waits for a person's approval where the host wants pairing. */
+  readonly waits: boolean;
 }
 
-/** Hello, and the host's answer. Throws the host's refusal as an error of ours. */
-export async function greetHost(
+/** The hello of this device on a connection. */
+export function helloOf(
   connection: ControlConnection,
-  wish: Wish,
-): Promise<MessageOf<"welcome">> {
-  const device = await loadDeviceKey();
-  connection.send({
+  key: DeviceKey,
+  wish: Wish & { readonly name: string },
+): MessageOf<"hello"> {
+  return {
     type: "hello",
     version: limit("protocol_version"),
-    name: hostname(),
-    device: device.prove(connection.exporter),
+    name: wish.name,
+    device: key.prove(connection.exporter),
     mode: wish.mode,
     codecs: [...wish.codecs],
     bitrateKbps: wish.bitrateKbps,
     fecPermille: wish.fecPermille,
     features: [],
     purpose: wish.purpose,
-    waits: null,
-  });
-  const answer = await connection.receive(["welcome", "refuse"], welcomeMsMax);
+    waits: wish.waits,
+  };
+}
+
+/** A person at the host has to let this device in. Returns what to call when that is settled. */
+export type ApprovalHook = (
+  awaited: MessageOf<"approvalAwaited"> & { readonly name: string },
+) => () => void;
+
+/** Hello, and the host's answer. Throws the host's refusal as an error of ours. */
+export async function greetHost(
+  connection: ControlConnection,
+  wish: Wish,
+  approvalAwaited?: ApprovalHook,
+): Promise<MessageOf<"welcome">> {
+  const name = hostname();
+  connection.send(helloOf(connection, await loadDeviceKey(), { ...wish, name }));
+  const first = await connection.receive(["welcome", "refuse", "approvalAwaited"], welcomeMsMax);
+  if (first.type !== "approvalAwaited") return welcomeOf(first);
+  const settled = approvalAwaited?.({ ...first, name });
+  try {
+    const patienceMs = Math.min(first.timeoutMs, 2 * limit("pending_ms")) + welcomeMsMax;
+    return welcomeOf(await connection.receive(["welcome", "refuse"], patienceMs));
+  } finally {
+    settled?.();
+  }
+}
+
+function welcomeOf(answer: MessageOf<"welcome" | "refuse">): MessageOf<"welcome"> {
   if (answer.type === "welcome") return answer;
   throw reasonError(answer) ?? new Error(`a refusal for the reason ${answer.reason}`);
 }
