@@ -9,7 +9,14 @@ import { until } from "./processes.ts";
 
 /** Why it can't be run on this machine; undefined = it can. */
 export function avahiMissing(): string | undefined {
-  for (const tool of ["avahi-daemon", "avahi-browse", "dbus-daemon", "unshare", "setpriv"]) {
+  for (const tool of [
+    "avahi-daemon",
+    "avahi-browse",
+    "avahi-publish",
+    "dbus-daemon",
+    "unshare",
+    "setpriv",
+  ]) {
     if (Bun.which(tool) === null) return `avahi needs ${tool}`;
   }
   return undefined;
@@ -87,6 +94,11 @@ export class Avahi implements AsyncDisposable {
         text: [...text.matchAll(/"([^"]*)"/g)].map((match) => match[1] as string),
       };
     });
+  }
+
+  /** Has it advertise a service of its own. */
+  publish(name: string, type: string, port: number): void {
+    this.#spawn(["avahi-publish", "--service", name, type, String(port)]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -335,15 +335,24 @@ describe("beside avahi", () => {
           ]);
         }
       }
+      // It holds its names against ours, and ours gives way.
+      far.publish("taken", "_punktfunk._udp", 1);
+      await until(
+        async () => (await near.services("_punktfunk._udp")).some(({ name }) => name === "taken"),
+        "avahi's own service",
+      );
+      const second = advertise(host.prefix, 2, { name: "taken" });
+      expect((await second.line("name"))?.["value"]).toBe("taken (2)");
+      await second.end();
       const looking = start(["discover", "--json", "--seconds", "1"], { prefix: client.prefix });
       expect(await looking.exited).toBe(0);
       expect(looking.lines).toMatchObject([{ type: "host", name: "Büro 2" }, { hosts: 1 }]);
       expect(await advertiser.end()).toBe(0);
       // By the standard it forgets a second after the goodbye.
-      await until(
-        async () => (await far.services("_punktfunk._udp")).length === 0,
-        "the goodbye in avahi",
-      );
+      await until(async () => {
+        const services = await far.services("_punktfunk._udp");
+        return !services.some(({ name }) => name === "Büro 2");
+      }, "the goodbye in avahi");
       expect(advertiser.lines.filter(({ type }) => type === "problem")).toEqual([]);
     }),
   );
