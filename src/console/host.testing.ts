@@ -137,7 +137,8 @@ export class TestHost {
       return changed;
     },
     revoke: ({ id }) => {
-      this.devices = this.devices.filter((device) => device !== found(this.devices, id));
+      const revoked = found(this.devices, id);
+      this.devices = this.devices.filter((device) => device !== revoked);
       this.tell("devices");
       return undefined;
     },
@@ -151,7 +152,8 @@ export class TestHost {
       return device;
     },
     deny: ({ id }) => {
-      this.pending = this.pending.filter((each) => each !== found(this.pending, id));
+      const denied = found(this.pending, id);
+      this.pending = this.pending.filter((each) => each !== denied);
       this.tell("pending");
       return undefined;
     },

@@ -4,8 +4,8 @@ import {
   bitrateKbpsMax,
   bitrateKbpsMin,
   clampBitrate,
+  sliderMax,
   sliderOf,
-  sliderSteps,
 } from "./bitrate-scale.ts";
 import { freshId } from "./controls.ts";
 import { make } from "./dom.ts";
@@ -13,7 +13,7 @@ import { bitrate } from "./format.ts";
 
 export class BitratePicker {
   readonly element: HTMLElement;
-  readonly #slider = make("input", { type: "range", min: 0, max: sliderSteps, step: 1 });
+  readonly #slider = make("input", { type: "range", min: 0, max: sliderMax, step: 1 });
   readonly #number = make("input", {
     type: "number",
     min: bitrateKbpsMin / 1000,
@@ -55,12 +55,12 @@ export class BitratePicker {
         this.#slider,
         this.#number,
         make("span", { "aria-hidden": "true" }, "Mbps"),
-      ),
-      make(
-        "div",
-        { class: "scale", "aria-hidden": "true" },
-        make("span", {}, bitrate(bitrateKbpsMin)),
-        make("span", {}, bitrate(bitrateKbpsMax)),
+        make(
+          "div",
+          { class: "scale", "aria-hidden": "true" },
+          make("span", {}, bitrate(bitrateKbpsMin)),
+          make("span", {}, bitrate(bitrateKbpsMax)),
+        ),
       ),
       make("p", { class: "hint", id: `${id}-hint` }, `In Mbps. ${hint}`),
     );

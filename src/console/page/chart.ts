@@ -39,7 +39,12 @@ export class Chart {
     this.#values = series.map(() => make("span", { class: "value" }));
     this.#picture = draw(
       "svg",
-      { viewBox: `0 0 ${windowSeconds} 100`, preserveAspectRatio: "none", role: "img" },
+      {
+        viewBox: `0 0 ${windowSeconds} 100`,
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": `${title}: not measured yet`,
+      },
       ...[0, 25, 50, 75, 100].map((y) =>
         draw("path", { class: "grid", d: `M0 ${y}H${windowSeconds}` }),
       ),

@@ -89,13 +89,20 @@ export function notify(sentence: string, kind: "done" | "error"): void {
   const notice = make("div", { class: `notice ${kind}`, role: isError ? "alert" : null });
   notice.append(
     make("p", {}, sentence),
-    button("Dismiss", { name: `Dismiss: ${sentence}` }, () => notice.remove()),
+    button("Dismiss", { name: `Dismiss: ${sentence}` }, () => {
+      notice.remove();
+      document.getElementById("main")?.focus();
+    }),
   );
   for (const older of [...area.children].slice(0, -2)) older.remove();
   area.append(notice);
   if (isError) return;
   announce(sentence);
-  setTimeout(() => notice.remove(), noticeMs);
+  const leave = () => {
+    // Who has gone to it, decides when it goes.
+    if (!notice.contains(document.activeElement)) notice.remove();
+  };
+  setTimeout(leave, noticeMs);
 }
 
 export interface DialogOptions {
@@ -136,6 +143,10 @@ export function ask({ title, body, accept, isDangerous = false }: DialogOptions)
   });
 }
 
+/** What a password manager files the password under: there are no names of users here. */
+export const userNameForManagers = (): HTMLElement =>
+  make("input", { type: "text", autocomplete: "username", value: "punktfunk", hidden: true });
+
 /** A description list of short facts. */
 export function facts(entries: readonly (readonly [string, Node | string])[]): HTMLElement {
   const list = make("dl", { class: "facts" });
@@ -152,7 +163,6 @@ export interface Section {
   readonly element: HTMLElement;
   /** It is in sight again. */
   shown?(): void;
-  close?(): void;
 }
 
 /** The frame of a section: its heading takes the focus when the section is entered. */

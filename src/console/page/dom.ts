@@ -68,8 +68,14 @@ export function show(element: HTMLElement, isShown: boolean): void {
 export interface View<Item> {
   readonly element: HTMLElement;
   update(item: Item): void;
-  /** Lets go of timers and listeners. */
-  close?(): void;
+}
+
+export interface KeyedOptions<Item> {
+  readonly container: HTMLElement;
+  /** What gets the focus when the item that has it leaves; else the page's top would. */
+  readonly refuge: HTMLElement;
+  readonly keyOf: (item: Item) => string | number;
+  readonly create: (item: Item) => View<Item>;
 }
 
 /**
@@ -77,42 +83,33 @@ export interface View<Item> {
  * typed name survives what the host tells each second.
  */
 export class Keyed<Item> {
-  readonly #container: HTMLElement;
-  readonly #keyOf: (item: Item) => string | number;
-  readonly #create: (item: Item) => View<Item>;
+  readonly #options: KeyedOptions<Item>;
   readonly #views = new Map<string | number, View<Item>>();
 
-  constructor(
-    container: HTMLElement,
-    keyOf: (item: Item) => string | number,
-    create: (item: Item) => View<Item>,
-  ) {
-    this.#container = container;
-    this.#keyOf = keyOf;
-    this.#create = create;
+  constructor(options: KeyedOptions<Item>) {
+    this.#options = options;
   }
 
   update(items: readonly Item[]): void {
-    const keys = new Set(items.map(this.#keyOf));
+    const { container, refuge, keyOf, create } = this.#options;
+    const keys = new Set(items.map(keyOf));
     for (const [key, view] of this.#views) {
       if (keys.has(key)) continue;
       const hadFocus = view.element.contains(document.activeElement);
-      view.close?.();
       view.element.remove();
       this.#views.delete(key);
-      // The focus would fall back to the top of the page.
-      if (hadFocus) focusOn(this.#container);
+      if (hadFocus) focusOn(refuge);
     }
     items.forEach((item, index) => {
-      const key = this.#keyOf(item);
+      const key = keyOf(item);
       let view = this.#views.get(key);
       if (view === undefined) {
-        view = this.#create(item);
+        view = create(item);
         this.#views.set(key, view);
       }
       view.update(item);
-      const place = this.#container.children[index] ?? null;
-      if (place !== view.element) this.#container.insertBefore(view.element, place);
+      const place = container.children[index] ?? null;
+      if (place !== view.element) container.insertBefore(view.element, place);
     });
   }
 }

@@ -31,7 +31,7 @@ async function start(): Promise<void> {
         done: (fresh) => enter(fresh, true),
       }),
     );
-    app.querySelector("input")?.focus();
+    app.querySelector<HTMLInputElement>("input:not([hidden])")?.focus();
   } catch (error) {
     app.replaceChildren(
       make(

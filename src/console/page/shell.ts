@@ -40,7 +40,7 @@ export function shell(signedIn: SignedIn): HTMLElement {
   const open = make(
     "p",
     { class: "banner warning" },
-    "Anyone in the network may connect: this host was started without pairing (serve --open).",
+    "Anyone in the network may connect, because pairing is switched off by serve --open.",
   );
   const asked = make("p", { class: "banner" });
   const main = make(
@@ -66,7 +66,7 @@ export function shell(signedIn: SignedIn): HTMLElement {
   const tellPending = () => {
     const pending = feed.newest("pending")?.pending ?? [];
     const hostName = feed.newest("status")?.name ?? "";
-    setText(waiting, pending.length === 0 ? "" : ` ${pending.length}`);
+    setText(waiting, pending.length === 0 ? "" : String(pending.length));
     setAttribute(
       waiting,
       "aria-label",

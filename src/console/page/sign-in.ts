@@ -1,7 +1,7 @@
 /** Signing in: by the password, or by the token that the host's machine holds. */
 import type { SignedIn } from "../../wire/management.ts";
 import { ApiError, call, sentenceOf, token } from "./api.ts";
-import { field } from "./controls.ts";
+import { field, userNameForManagers } from "./controls.ts";
 import { make, setText } from "./dom.ts";
 
 export interface SignInOptions {
@@ -40,6 +40,7 @@ export function signInPage({ passwordSet, notice, done }: SignInOptions): HTMLEl
         void attempt(password, () => call("login", { body: { password: password.value } }));
       },
     },
+    userNameForManagers(),
     field("Password", password),
     make("button", { type: "submit", class: "primary" }, "Sign in"),
   );

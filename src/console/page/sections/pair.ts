@@ -111,8 +111,7 @@ export class PairPanel {
     show(this.#armed, window !== null);
     setText(this.#ended, window === null && ended !== null ? endings[ended] : "");
     if (window === null) {
-      this.#pin.replaceChildren();
-      this.#code.replaceChildren();
+      for (const part of [this.#pin, this.#code, this.#address]) part.replaceChildren();
       if (wasArmed && hadFocus) this.#arm.focus();
       return;
     }

@@ -10,18 +10,20 @@ import * as format from "../format.ts";
 /** The list, with its heading. */
 export function pairedList(feed: Feed): HTMLElement {
   const none = make("p", { class: "empty" }, "No device is paired yet.");
-  const list = make("ul", { class: "devices", tabindex: -1, "aria-label": "Paired devices" });
-  const keyed = new Keyed<Device>(
-    list,
-    ({ id }) => id,
-    (device) => new DeviceView(device),
-  );
+  const title = make("h3", {}, "Paired devices");
+  const list = make("ul", { class: "devices", "aria-label": "Paired devices" });
+  const keyed = new Keyed<Device>({
+    container: list,
+    refuge: title,
+    keyOf: ({ id }) => id,
+    create: (device) => new DeviceView(device),
+  });
   feed.on("devices", ({ devices }) => {
     keyed.update(devices);
     show(none, devices.length === 0);
     show(list, devices.length > 0);
   });
-  return make("div", { class: "panel" }, make("h3", {}, "Paired devices"), none, list);
+  return make("div", { class: "panel" }, title, none, list);
 }
 
 class DeviceView implements View<Device> {

@@ -5,7 +5,7 @@ import type {
   SignedIn,
 } from "../../../wire/management.ts";
 import { call } from "../api.ts";
-import { ask, button, doing, field, notify } from "../controls.ts";
+import { ask, button, doing, field, notify, userNameForManagers } from "../controls.ts";
 import { make, setText, show } from "../dom.ts";
 
 const passwordCharsMin: typeof charsMin = 8;
@@ -60,6 +60,7 @@ export function passwordPanel({ passwordSet }: SignedIn): HTMLElement {
     { class: "panel", onsubmit: (event) => void submit(event) },
     make("h3", {}, "Password"),
     state,
+    userNameForManagers(),
     field("New password", password, `At least ${passwordCharsMin} characters.`),
     make("div", { class: "actions" }, save, remove),
   );

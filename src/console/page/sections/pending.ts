@@ -10,12 +10,14 @@ import * as format from "../format.ts";
 /** The list, with its heading. */
 export function pendingList(feed: Feed): HTMLElement {
   const none = make("p", { class: "empty" }, "No device waits for approval.");
-  const list = make("ul", { class: "cards", tabindex: -1, "aria-label": "Devices that wait" });
-  const keyed = new Keyed<PendingDevice>(
-    list,
-    ({ id }) => id,
-    (device) => new PendingView(device),
-  );
+  const title = make("h3", {}, "Requests to pair");
+  const list = make("ul", { class: "cards", "aria-label": "Devices that wait" });
+  const keyed = new Keyed<PendingDevice>({
+    container: list,
+    refuge: title,
+    keyOf: ({ id }) => id,
+    create: (device) => new PendingView(device),
+  });
   let known: ReadonlySet<string> = new Set();
   feed.on("pending", ({ pending }) => {
     keyed.update(pending);
@@ -32,7 +34,7 @@ export function pendingList(feed: Feed): HTMLElement {
   return make(
     "div",
     { class: "panel" },
-    make("h3", {}, "Requests to pair"),
+    title,
     make(
       "p",
       { class: "hint" },

@@ -63,20 +63,18 @@ const tableRows: readonly (readonly [Reading, string, (value: number | null) => 
 export function sessionsSection(feed: Feed): Section {
   const none = make("p", { class: "empty" }, "Nobody is connected.");
   const list = make("div", { class: "sessions" });
-  const keyed = new Keyed<Session>(
-    list,
-    ({ id }) => id,
-    (session) => new SessionView(session),
-  );
+  const element = sectionElement("sessions", "Sessions", none, list);
+  const keyed = new Keyed<Session>({
+    container: list,
+    refuge: element.querySelector("h2") ?? element,
+    keyOf: ({ id }) => id,
+    create: (session) => new SessionView(session),
+  });
   feed.on("sessions", ({ sessions }) => {
     keyed.update(sessions);
     show(none, sessions.length === 0);
   });
-  return {
-    id: "sessions",
-    title: "Sessions",
-    element: sectionElement("sessions", "Sessions", none, list),
-  };
+  return { id: "sessions", title: "Sessions", element };
 }
 
 class SessionView implements View<Session> {
