@@ -327,6 +327,7 @@ describe("settings", () => {
     await byButton(/^Save$/).click();
     await notice("The settings are saved and in force.").waitFor();
     expect(lastChange()?.body).toEqual({ bitrateKbpsDefault: 35_500 });
+    await page.locator("button[type=submit][aria-disabled=true]").waitFor();
     await slider.focus();
     await page.keyboard.press("Home");
     expect(await page.getByRole("spinbutton", { name: "Usual bitrate" }).inputValue()).toBe("0.5");
@@ -440,6 +441,33 @@ describe("the log", () => {
     expect(await log.evaluate((box) => box.scrollTop)).toBe(0);
     await follow.check();
     expect(await isAtEnd()).toBe(true);
+  });
+
+  test("keeps its order when a new line comes before the older ones", async () => {
+    const ready = Promise.withResolvers<void>();
+    host.log = [line(1), line(2)];
+    host.logIsReady = ready.promise;
+    await enter();
+    await goTo(page, "Log");
+    await page.locator(".host").getByText("Study").waitFor();
+    host.tell("log", line(3));
+    await page.getByRole("log").getByText("line 3").waitFor();
+    ready.resolve();
+    await page.getByRole("log").getByText("line 1").waitFor();
+    const lines = page.getByRole("log").locator(".text");
+    expect(await lines.allInnerTexts()).toEqual(["line 1", "line 2", "line 3"]);
+  });
+
+  test("begins anew with a host that started again", async () => {
+    host.log = [line(1), line(2)];
+    await enter();
+    await goTo(page, "Log");
+    await page.getByRole("log").getByText("line 2").waitFor();
+    host.log = [{ ...line(1), text: "the first again" }];
+    host.status = { ...host.status, startedAt: inMs(0) };
+    host.drop();
+    await page.getByRole("log").getByText("the first again").waitFor();
+    expect(await page.getByRole("log").getByRole("listitem").count()).toBe(1);
   });
 
   test("keeps no more lines than the host does", async () => {

@@ -70,6 +70,8 @@ export class TestHost {
   log: LogLine[] = [];
   /** While true, nothing is answered but with a closed connection. */
   isDown = false;
+  /** Holds back what is answered about the log. */
+  logIsReady: Promise<void> = Promise.resolve();
 
   readonly #streams = new Set<ReadableStreamDefaultController<string>>();
   readonly #cookies = new Set<string>();
@@ -260,6 +262,7 @@ export class TestHost {
     if (name === "events") return this.#stream();
     if (method !== "GET") this.changes.push({ route: name, id, body });
     const handler = this.#handlers[name] as (given: object) => unknown;
+    if (name === "logs") await this.logIsReady;
     const answer = handler({ id, body, query: url.searchParams });
     if (answerSchema === null) return new Response(null, { status: 204 });
     if (answerSchema === "stream") throw new Error(`${name} is not served here`);

@@ -67,15 +67,15 @@ export async function doing<Done>(
   control: HTMLElement,
   task: () => Promise<Done>,
 ): Promise<Done | undefined> {
-  if (control.getAttribute("aria-disabled") === "true") return undefined;
-  control.setAttribute("aria-disabled", "true");
+  if (control.getAttribute("aria-busy") === "true") return undefined;
+  control.setAttribute("aria-busy", "true");
   try {
     return await task();
   } catch (error) {
     notify(sentenceOf(error), "error");
     return undefined;
   } finally {
-    control.removeAttribute("aria-disabled");
+    control.removeAttribute("aria-busy");
   }
 }
 

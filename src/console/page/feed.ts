@@ -21,10 +21,10 @@ export function retryDelayMs(failures: number, random: number): number {
 }
 
 export class Feed {
+  readonly #live = new Set<() => void>();
   readonly #listeners = new Map<EventName, Set<Listener<never>>>();
   readonly #newest: { [Name in EventName]?: EventOf<Name> } = {};
   readonly #onConnection: (connection: Connection) => void;
-  readonly #closed = new AbortController();
   #retryNow: () => void = () => {};
   #silence: ReturnType<typeof setTimeout> | undefined;
 
@@ -35,13 +35,17 @@ export class Feed {
   }
 
   /** Calls back for each event of a kind, first with the newest one that came already. */
-  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
     listeners.add(listener as Listener<never>);
     const newest = this.#newest[name] as EventOf<Name> | undefined;
     if (newest !== undefined && name !== "log") listener(newest);
-    return () => listeners.delete(listener as Listener<never>);
+  }
+
+  /** Calls back each time that the host is heard again, for what it does not tell anew. */
+  onLive(listener: () => void): void {
+    this.#live.add(listener);
   }
 
   newest<Name extends EventName>(name: Name): EventOf<Name> | undefined {
@@ -59,28 +63,21 @@ export class Feed {
     this.#retryNow();
   }
 
-  close(): void {
-    clearTimeout(this.#silence);
-    this.#closed.abort();
-    this.#retryNow();
-  }
-
   async #run(): Promise<void> {
-    const { signal } = this.#closed;
     let failures = 0;
     this.#onConnection({ state: "connecting" });
-    while (!signal.aborted) {
+    for (;;) {
       const broken = new AbortController();
       try {
-        await this.#listen(AbortSignal.any([signal, broken.signal]), broken, () => {
+        await this.#listen(broken, () => {
           failures = 0;
           this.#onConnection({ state: "live" });
+          for (const listener of this.#live) listener();
         });
       } catch (error) {
         if (error instanceof ApiError && error.code === "unauthenticated") return;
       }
       clearTimeout(this.#silence);
-      if (signal.aborted) return;
       failures += 1;
       const delayMs = retryDelayMs(failures, Math.random());
       this.#onConnection({ state: "lost", retryAtMs: performance.now() + delayMs });
@@ -88,17 +85,20 @@ export class Feed {
     }
   }
 
-  async #listen(signal: AbortSignal, broken: AbortController, opened: () => void): Promise<void> {
+  async #listen(broken: AbortController, opened: () => void): Promise<void> {
+    this.#watch(broken);
     const response = await request(`${prefix}/events`, {
       headers: { accept: "text/event-stream" },
-      signal,
+      signal: broken.signal,
     });
     if (response.body === null) return;
-    opened();
-    this.#watch(broken);
     const parser = new EventStreamParser();
+    let isOpen = false;
     for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
       this.#watch(broken);
+      // An answer that ends before it says anything is one more failure.
+      if (!isOpen) opened();
+      isOpen = true;
       for (const { name, data } of parser.push(text)) {
         this.tell(name as EventName, JSON.parse(data));
       }

@@ -12,16 +12,12 @@ import { settingsSection } from "./sections/settings.ts";
 
 export function shell(signedIn: SignedIn): HTMLElement {
   const banner = new ConnectionBanner(() => feed.retry());
-  const feed: Feed = new Feed((connection) => {
-    banner.update(connection);
-    if (connection.state === "live") void log.refresh();
-  });
-  const log = new LogSection(feed);
+  const feed: Feed = new Feed((connection) => banner.update(connection));
   const sections: readonly Section[] = [
     sessionsSection(feed),
     devicesSection(feed),
     settingsSection(feed, signedIn),
-    log,
+    new LogSection(feed),
   ];
 
   const name = make("span", { class: "host" });
@@ -52,15 +48,9 @@ export function shell(signedIn: SignedIn): HTMLElement {
     ...sections.map(({ element }) => element),
   );
 
-  let startedAt: string | undefined;
   feed.on("status", (status) => {
     setText(name, status.name);
     show(open, status.pair === "optional");
-    if (startedAt !== undefined && startedAt !== status.startedAt) {
-      log.restart();
-      void log.refresh();
-    }
-    startedAt = status.startedAt;
   });
   const current = () => location.hash.slice(1);
   const tellPending = () => {

@@ -30,7 +30,6 @@ export class LogSection implements Section {
   readonly #follow = make("input", { type: "checkbox", checked: true });
   readonly #count = make("p", { class: "hint" });
   readonly #shown = new Set<LogLine["level"]>(levels);
-  #sequence = 0;
 
   constructor(feed: Feed) {
     const filters = levels.map((level) => {
@@ -60,23 +59,29 @@ export class LogSection implements Section {
       this.#view,
       this.#count,
     );
+    let startedAt: string | undefined;
+    feed.on("status", (status) => {
+      // A host that started again counts its lines from 1 again.
+      if (startedAt !== undefined && startedAt !== status.startedAt) {
+        this.#lines.replaceChildren();
+        void this.#refresh();
+      }
+      startedAt = status.startedAt;
+    });
     feed.on("log", (line) => this.#add([line]));
+    feed.onLive(() => void this.#refresh());
   }
 
   /** Fetches what came before, or while the connection was lost. */
-  async refresh(): Promise<void> {
+  async #refresh(): Promise<void> {
     try {
-      const { lines } = await call("logs", { query: { after: this.#sequence } });
+      const { lines } = await call("logs", {
+        query: { after: sequenceOf(this.#lines.lastElementChild) },
+      });
       this.#add(lines);
     } catch (error) {
       notify(sentenceOf(error), "error");
     }
-  }
-
-  /** The host counts from 1 again. */
-  restart(): void {
-    this.#sequence = 0;
-    this.#lines.replaceChildren();
   }
 
   shown(): void {
@@ -85,17 +90,22 @@ export class LogSection implements Section {
 
   #add(lines: readonly LogLine[]): void {
     for (const { sequence, at, level, text } of lines) {
-      if (sequence <= this.#sequence) continue;
-      this.#sequence = sequence;
+      // New lines may come before the older ones that were asked for.
+      let before = this.#lines.lastElementChild;
+      while (before !== null && sequenceOf(before) > sequence) {
+        before = before.previousElementSibling;
+      }
+      if (sequenceOf(before) === sequence) continue;
       const line = make(
         "li",
-        { class: level, "data-level": level },
+        { class: level, "data-level": level, "data-sequence": sequence },
         make("time", { datetime: at }, format.clock(at)),
         make("span", { class: "level" }, levelLabels[level]),
         make("span", { class: "text" }, text),
       );
       this.#filter(line);
-      this.#lines.append(line);
+      if (before === null) this.#lines.prepend(line);
+      else before.after(line);
     }
     while (this.#lines.childElementCount > linesMax) this.#lines.firstElementChild?.remove();
     this.#settle();
@@ -122,3 +132,7 @@ export class LogSection implements Section {
     if (this.#follow.checked) this.#view.scrollTop = this.#view.scrollHeight;
   }
 }
+
+/** Of a line that is shown; 0: of none. */
+const sequenceOf = (line: Element | null): number =>
+  line === null ? 0 : Number((line as HTMLElement).dataset["sequence"]);

@@ -61,10 +61,11 @@ export class SpeedTestPanel {
     this.#show(undefined);
     feed.on("sessions", ({ sessions }) => this.#offer(sessions));
     feed.on("speedTest", (test) => this.#show(test));
+    feed.onLive(() => void this.#refresh());
   }
 
-  /** After a lost connection: whether the test that ran has ended meanwhile. */
-  async refresh(): Promise<void> {
+  /** After a lost connection: the test that ran may have ended meanwhile. */
+  async #refresh(): Promise<void> {
     if (this.#test?.state !== "running") return;
     const { id } = this.#test;
     this.#show(await call("speedTest", { id }).catch(() => undefined));
