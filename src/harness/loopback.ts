@@ -74,6 +74,7 @@ export function startTestHost(
     mediaPort: 0,
     name: "harness",
     advertise: false,
+    management: null,
     trust: "open",
     arm: false,
     state: {

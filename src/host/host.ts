@@ -9,9 +9,11 @@ import { type Advertisement, type AdvertiseOptions, advertise } from "./discover
 import { isReachable } from "./discovery/listening.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
 import { RunningHost } from "./managed-host.ts";
+import { LogRing } from "./management/log-ring.ts";
 import type { ManagedHost } from "./management/managed.ts";
+import { type ManagementOptions, startManagement } from "./management/server.ts";
 import { encoderCandidates } from "./policy/codec.ts";
-import { dropsOf, type HostReport, sumOfDrops } from "./report.ts";
+import { dropsOf, type HostReport, logLineOf, sumOfDrops } from "./report.ts";
 import { Server } from "./server.ts";
 import { HostSettings } from "./settings.ts";
 import { DeviceStore } from "./trust/devices.ts";
@@ -50,6 +52,15 @@ export interface HostOptions {
   readonly sessionsMax: number | undefined;
   /** Files of the state; undefined = the user's. A host has its devices' folder to itself. */
   readonly state?: { readonly devices: string; readonly settings: string } | undefined;
+  /** The management API; null = there is none. */
+  readonly management: {
+    /** undefined = loopback only. */
+    readonly address: string | undefined;
+    /** TCP port; 0 = any free one. */
+    readonly port: number;
+    /** Files of the operator's page; undefined = no page. */
+    readonly assets: ManagementOptions["assets"];
+  } | null;
   readonly onReport: (report: HostReport) => void;
 }
 
@@ -59,8 +70,8 @@ export interface Host {
   readonly fingerprint: string;
   /** What the management API manages. */
   readonly managed: ManagedHost;
-  /** Tells the network at which TCP port the management API is; null = not for the network. */
-  advertiseManagement(port: number | null): void;
+  /** TCP port of the management API; null = there is none. */
+  readonly mgmtPort: number | null;
   /** The media port's counters, by name. */
   counters(): Record<string, number>;
   /** Says goodbye to every client and closes everything. */
@@ -87,11 +98,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
 }
 
 async function openHost(
-  options: HostOptions,
+  given: HostOptions,
   closers: (() => void | Promise<void>)[],
   closeAll: () => Promise<void>,
 ): Promise<Host> {
-  const { name, app, pattern, onReport } = options;
+  const logs = new LogRing();
+  const onReport = (report: HostReport) => {
+    const { level, text } = logLineOf(report);
+    logs.push(level, text);
+    given.onReport(report);
+  };
+  const options = { ...given, onReport };
+  const { name, app, pattern } = options;
   // What can't work is better known now than when the first client comes.
   encoderCandidates(["h264", "hevc", "av1"], options.encoder);
   const settings = await HostSettings.open(
@@ -143,15 +161,30 @@ async function openHost(
     source: { app, pattern },
     facts: { name, hostId, fingerprint, controlPort: port, mediaPort: media.port },
   });
+  const { management } = options;
+  const identity = { certificatePem, privateKey, fingerprint };
+  const api =
+    management === null
+      ? undefined
+      : await startManagement({ ...management, ...identity, host: managed, logs });
+  closers.push(() => api?.close());
+  const mgmtPort = api?.port ?? null;
   const pair = trust.mode === "open" ? "optional" : "required";
   const ready = { port, mediaPort: media.port, fingerprint };
   const startedAt = performance.now();
   const isFindable = options.advertise && isReachable(options.address);
   const advertisement = isFindable
-    ? advertiseHost(options, { hostId, fingerprint, port, pair })
+    ? advertiseHost(options, {
+        hostId,
+        fingerprint,
+        port,
+        pair,
+        // On loopback it is for nobody in the network.
+        mgmtPort: isReachable(management?.address ?? "127.0.0.1") ? mgmtPort : null,
+      })
     : undefined;
   closers.push(() => advertisement?.close());
-  onReport({ type: "ready", name, ...ready, mgmtPort: null, pair });
+  onReport({ type: "ready", name, ...ready, mgmtPort, pair });
   if (trust.mode === "open") onReport(openWarning(port));
   if (options.arm || (trust.mode === "required" && devices.list().length === 0)) {
     armForOperator(trust, onReport);
@@ -163,7 +196,7 @@ async function openHost(
     ...ready,
     managed,
     closed,
-    advertiseManagement: (mgmtPort) => advertisement?.update({ mgmtPort }),
+    mgmtPort,
     counters: () => media.counters.snapshot(),
     stop: async (reason) => {
       if (isStopping) return closed;
@@ -186,13 +219,12 @@ async function openHost(
 /** Makes the host known to the network; streaming goes on whatever becomes of it. */
 function advertiseHost(
   { name, address, onReport }: HostOptions,
-  host: Pick<AdvertiseOptions, "hostId" | "fingerprint" | "port" | "pair">,
+  host: Pick<AdvertiseOptions, "hostId" | "fingerprint" | "port" | "pair" | "mgmtPort">,
 ): Advertisement {
   return advertise({
     ...host,
     name,
     address,
-    mgmtPort: null,
     onName: (taken) => {
       const message = `Another host has the name "${name}": clients find this one as "${taken}".`;
       onReport({ type: "note", level: "warn", message });

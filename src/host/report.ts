@@ -214,6 +214,13 @@ export function sentenceOf(report: HostReport): {
   }
 }
 
+/** The same for a log that others than who started the host read: without the PIN. */
+export function logLineOf(report: HostReport): ReturnType<typeof sentenceOf> {
+  if (report.type !== "armed") return sentenceOf(report);
+  const text = `Pairing is armed until ${timeOfDay(report.expiresAt)}; the terminal shows the PIN.`;
+  return { level: "info", text };
+}
+
 const settled: Record<PendingSettledReport["how"], string> = {
   approved: "was let in",
   denied: "was sent away",

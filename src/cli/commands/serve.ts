@@ -89,6 +89,16 @@ export default command({
       description: "clients at once; further ones are refused; usual: as kept, 4 at first",
       valueHint: "COUNT",
     },
+    "mgmt-port": {
+      type: "string",
+      description: "TCP port of the management API and its page; 0 = any free one; usual: 9779",
+      valueHint: "PORT",
+    },
+    "mgmt-bind": {
+      type: "string",
+      description: "address where they listen; usual: this machine alone",
+      valueHint: "ADDRESS",
+    },
     ...jsonArgument,
   },
   examples: [
@@ -100,6 +110,7 @@ export default command({
   async run({ args, output, interrupted }) {
     const { startHost } = await import("../../host/host.ts");
     const { sentenceOf } = await import("../../host/report.ts");
+    const { managementPortDefault } = await import("../../wire/management.ts");
     const port = parsePort(args.port);
     const fec = parseFec(args.fec);
     const maxSessions = args["max-sessions"];
@@ -125,6 +136,16 @@ export default command({
       probeRateMax: parseProbeRate(args["max-probe"]),
       sessionsMax:
         maxSessions === undefined ? undefined : parseCount(maxSessions, "sessions", 1, 64),
+      management: {
+        address: args["mgmt-bind"] === undefined ? undefined : parseOwnAddress(args["mgmt-bind"]),
+        port:
+          args["mgmt-port"] !== undefined
+            ? parsePort(args["mgmt-port"])
+            : port === 0
+              ? 0
+              : managementPortDefault,
+        assets: async () => (await import("../../console/assets.ts")).consoleAssets(),
+      },
       onReport: (report) => {
         output.record({ ...report });
         const { level, text } = sentenceOf(report);
