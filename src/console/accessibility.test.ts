@@ -5,6 +5,7 @@ import {
   deviceSample,
   figuresSample,
   inMs,
+  ownerToken,
   pendingSample,
   sessionSample,
   TestHost,
@@ -48,7 +49,7 @@ async function eachState(visit: (page: Page, state: string) => Promise<void>): P
   await visitor.page.keyboard.press("Enter");
   await visitor.page.getByRole("alert").getByText("not right").waitFor();
   await visit(visitor.page, "wrong password");
-  await using opened = await openPage(browser, host.url, { token: host.token });
+  await using opened = await openPage(browser, host.url, { token: ownerToken });
   const { page } = opened;
   host.status = { ...host.status, pair: "optional" };
   host.tell("status");
@@ -133,7 +134,7 @@ test("nothing is cut off or has to be scrolled sideways, from 390 to 1920 pixels
 
 test("who wants less motion gets none", async () => {
   const durations = async (reducedMotion: boolean) => {
-    await using opened = await openPage(browser, host.url, { reducedMotion, token: host.token });
+    await using opened = await openPage(browser, host.url, { reducedMotion, token: ownerToken });
     await goTo(opened.page, "Devices");
     return await opened.page.evaluate(() =>
       [...document.querySelectorAll("*")].map((element) => {
@@ -164,6 +165,8 @@ test("all of it works by keyboard: sign in, approve, pair, revoke, set and read"
     }
     throw new Error(`No Tab leads to ${name}.`);
   };
+  const focusIsOn = (element: string, text: string) =>
+    page.locator(`${element}:focus`, { hasText: text }).waitFor();
   await page.getByLabel("Password").waitFor();
   await page.keyboard.type("correct horse");
   await page.keyboard.press("Enter");
@@ -175,28 +178,30 @@ test("all of it works by keyboard: sign in, approve, pair, revoke, set and read"
   await page.keyboard.press("Enter");
   await tabTo("Review");
   await page.keyboard.press("Enter");
-  expect((await focused()).name).toBe("Devices");
+  await focusIsOn("h2", "Devices");
   await tabTo("Level");
   await page.keyboard.press("v");
   await tabTo("Approve Tablet");
   await page.keyboard.press("Enter");
   await page.locator("#notices").getByText("Tablet is paired, with the level view.").waitFor();
-  expect((await focused()).name).toBe("Requests to pair");
+  await focusIsOn("h3", "Requests to pair");
   await tabTo("Show a PIN");
   await page.keyboard.press("Space");
   await page.getByRole("timer").waitFor();
   await tabTo("Withdraw the PIN");
   await page.keyboard.press("Enter");
   await page.getByText("The PIN was withdrawn.").waitFor();
-  expect((await focused()).name).toBe("Show a PIN");
+  await focusIsOn("button", "Show a PIN");
   await tabTo("Revoke Laptop…");
   await page.keyboard.press("Enter");
   await tabTo("Cancel");
   await tabTo("Revoke");
   await page.keyboard.press("Enter");
   await page.locator("#notices").getByText("Laptop is revoked.").waitFor();
+  await focusIsOn("h3", "Paired devices");
   await tabTo("Settings");
   await page.keyboard.press("Enter");
+  await focusIsOn("h2", "Settings");
   await tabTo("Usual bitrate, slider");
   await page.keyboard.press("ArrowRight");
   await tabTo("Save");
@@ -204,6 +209,7 @@ test("all of it works by keyboard: sign in, approve, pair, revoke, set and read"
   await page.locator("#notices").getByText("The settings are saved").waitFor();
   await tabTo("Log");
   await page.keyboard.press("Enter");
+  await focusIsOn("h2", "Log");
   await tabTo("Log lines");
   await tabTo("Sign out");
   await page.keyboard.press("Enter");

@@ -16,10 +16,10 @@ export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: path });
 }
 
-/** A page, and what went wrong in it: errors, and breaches of the content policy among them. */
+/** A page of its own, and what went wrong in it: errors, and breaches of the content policy among them. */
 export interface WatchedPage extends AsyncDisposable {
   readonly page: Page;
-  readonly faults: readonly string[];
+  readonly faults: string[];
 }
 
 export async function openPage(
@@ -45,7 +45,10 @@ export async function openPage(
     if (isFault && !isRefusal) faults.push(message.text());
   });
   if (token !== undefined) {
-    await page.addInitScript(`sessionStorage.setItem("punktfunk-token", ${JSON.stringify(token)})`);
+    const words = JSON.stringify(token);
+    await page.addInitScript(
+      `if (location.protocol !== "about:") sessionStorage.setItem("punktfunk-token", ${words})`,
+    );
   }
   await page.goto(url);
   return { page, faults, [Symbol.asyncDispose]: () => context.close() };

@@ -49,8 +49,9 @@ class Refusal extends Error {
 export const hour = 3_600_000;
 export const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
+export const ownerToken = "owner-token-0123456789";
+
 export class TestHost {
-  readonly token = "owner-token-0123456789";
   password: string | null = "correct horse";
   /** What the page asked to be changed, in order. */
   readonly changes: { readonly route: RouteName; readonly id: string; readonly body: unknown }[] =
@@ -270,7 +271,7 @@ export class TestHost {
   }
 
   #signedInBy(request: Request): "token" | "password" | null {
-    if (request.headers.get("authorization") === `Bearer ${this.token}`) return "token";
+    if (request.headers.get("authorization") === `Bearer ${ownerToken}`) return "token";
     const cookie = /session=([\w-]+)/.exec(request.headers.get("cookie") ?? "")?.[1];
     return cookie !== undefined && this.#cookies.has(cookie) ? "password" : null;
   }

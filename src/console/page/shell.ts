@@ -38,7 +38,14 @@ export function shell(signedIn: SignedIn): HTMLElement {
     { class: "banner warning" },
     "Anyone in the network may connect, because pairing is switched off by serve --open.",
   );
-  const asked = make("p", { class: "banner" });
+  const asking = make("span");
+  const asked = make(
+    "p",
+    { class: "banner" },
+    asking,
+    " ",
+    make("a", { href: "#devices" }, "Review"),
+  );
   const main = make(
     "main",
     { id: "main", tabindex: -1 },
@@ -70,7 +77,7 @@ export function shell(signedIn: SignedIn): HTMLElement {
       pending.length === 1
         ? `${first?.name} asks`
         : `${format.plural(pending.length, "device")} ask`;
-    asked.replaceChildren(`${who} to pair. `, make("a", { href: "#devices" }, "Review"));
+    setText(asking, `${who} to pair.`);
   };
   feed.on("pending", tellPending);
   feed.on("status", tellPending);
