@@ -31,7 +31,8 @@ export function failureOf(thrown: unknown): ApiFailure {
   }
   switch (thrown.code) {
     case "PF_USAGE":
-      return new ApiFailure("not-found", thrown.sentence());
+    case "PF_DISPLAY_MISSING":
+      return new ApiFailure("invalid", thrown.sentence());
     case "PF_PEER_LOST":
     case "PF_HOST_BUSY":
       return new ApiFailure("conflict", thrown.sentence());
