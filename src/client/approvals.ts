@@ -42,18 +42,23 @@ export class ApprovalQueue {
     if (this.#closed) return;
     if (message.type === "pendingSettled") return this.#settle(message);
     // The same device asks anew by another connection: the question stays what it is.
-    if (this.#open?.request.id === message.id) return;
+    if (this.#open?.request.id === message.id && !this.#open.withdrawn.signal.aborted) return;
     const others = this.#waiting.filter(({ id }) => id !== message.id);
     if (others.length >= limit("pending_max")) return;
     this.#waiting = [...others, message];
     this.#next();
   }
 
-  /** Takes every question away. */
-  close(): void {
-    this.#closed = true;
+  /** Takes every question away: this device may not answer any longer. */
+  clear(): void {
     this.#waiting = [];
     this.#open?.withdrawn.abort();
+  }
+
+  /** Takes every question away, and asks none from now on. */
+  close(): void {
+    this.#closed = true;
+    this.clear();
   }
 
   #settle({ id, how }: MessageOf<"pendingSettled">): void {
@@ -85,14 +90,32 @@ export class ApprovalQueue {
   }
 }
 
+/** A longer name is cut where a person decides: it must not push the fingerprint out of sight. */
+const nameColumnsMax = 40;
+
 /** As `Allow "Living-room TV" (fp ab12 cd34 …, from 192.0.2.7) to pair with gamingbox?`. */
 export function approvalQuestion(request: PendingRequest, hostName: string): string {
-  const { name, fingerprint, address } = request;
+  const { fingerprint, address } = request;
   const shown = shortFingerprint(fingerprint);
-  return `Allow "${name}" (fp ${shown}, from ${address}) to pair with ${hostName}?`;
+  return `Allow ${quotedName(request)} (fp ${shown}, from ${address}) to pair with ${hostName}?`;
+}
+
+/** The name that a device gave itself, which can't be taken for more than a name. */
+export function quotedName({ name }: Pick<PendingRequest, "name">, columns = nameColumnsMax) {
+  return `"${cut(name.replaceAll('"', "'"), columns)}"`;
 }
 
 /** The first half of a fingerprint in groups of four: enough to compare by eye. */
 export function shortFingerprint(fingerprint: string): string {
   return (fingerprint.slice(0, 16).match(/.{4}/g) ?? []).join(" ");
+}
+
+function cut(text: string, columns: number): string {
+  if (Bun.stringWidth(text) <= columns) return text;
+  let kept = "";
+  for (const character of text) {
+    if (Bun.stringWidth(kept + character) >= columns) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }

@@ -12,12 +12,7 @@ import type { ControlConnection } from "../transport/connection.ts";
 import type { MessageOf } from "../wire/control.ts";
 import type { CodecName } from "../wire/media.ts";
 import type { Mode } from "../wire/mode.ts";
-import {
-  type AskApproval,
-  approvalQuestion,
-  type PendingRequest,
-  type Verdict,
-} from "./approvals.ts";
+import { approvalQuestion, type PendingRequest, quotedName, type Verdict } from "./approvals.ts";
 import {
   type ApprovalHook,
   greetHost,
@@ -26,11 +21,11 @@ import {
   reachHost,
 } from "./control/reach.ts";
 import type { Interval, Summary } from "./figures.ts";
-import { KeyAsker } from "./input/key-question.ts";
 import { stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
 import { openPresenter } from "./present/open.ts";
 import { overlayLine } from "./present/overlay.ts";
+import { StatusLine } from "./present/status-line.ts";
 import { ClientSession } from "./session.ts";
 
 export interface ClientOptions extends HostTarget {
@@ -61,16 +56,22 @@ export interface ClientHooks extends ReachHooks {
   readonly record: (record: { readonly type: string } & Record<string, unknown>) => void;
   readonly interval: (figures: Interval, shownBy: PresenterKind) => void;
   readonly approvalAwaited?: ApprovalHook;
-  /** Puts a question of the host's to the person at this terminal; undefined = nobody is there. */
+  /** Asks the person at this terminal about a device that waits; undefined = nobody is there. */
   readonly askApproval:
-    | ((
-        request: PendingRequest,
-        hostName: string,
-        signal: AbortSignal,
-      ) => Promise<Verdict | undefined>)
+    | ((question: ApprovalQuestion, signal: AbortSignal) => Promise<Verdict | undefined>)
     | undefined;
   /** The session runs; for tests that look into it. */
   readonly started?: (session: ClientSession) => void;
+}
+
+export interface ApprovalQuestion {
+  readonly request: PendingRequest;
+  readonly hostName: string;
+  /**
+   * The picture fills the terminal: the question has this one line of it, until undefined takes it
+   * away again. Without, there is room to write.
+   */
+  readonly showLine: ((text: string | undefined) => void) | undefined;
 }
 
 export interface ClientResult {
@@ -127,11 +128,11 @@ async function stream(
     presenter = shown.presenter;
     kind = shown.kind;
     hooks.info(shown.why);
-    let question: string | undefined;
-    const asker = new KeyAsker((text) => {
-      question = text;
-      presenter?.setOverlay(text ?? "");
-    });
+    const status = new StatusLine((text) => presenter?.setOverlay(text));
+    // Words would be written over a picture that fills the terminal.
+    const isCovered = kind === "terminal" && process.stderr.isTTY === true;
+    const warn = isCovered ? (text: string) => status.say(text) : hooks.warn;
+    const info = isCovered ? warn : hooks.info;
     const session = new ClientSession({
       connection,
       welcome,
@@ -150,16 +151,26 @@ async function stream(
           : { path: options.record, format: recordFormatFor(options.record, welcome.codec) },
       durationMs: options.durationMs,
       typeText: options.typeText,
-      warn: hooks.warn,
-      askApproval: approvalAsker(welcome, kind, asker, hooks),
+      warn,
+      askApproval: async (request, signal) => {
+        const { hostName } = welcome;
+        hooks.record({ ...request, type: "pending-request" });
+        if (hooks.askApproval !== undefined) {
+          const showLine =
+            kind === "terminal" ? (text?: string) => status.setQuestion(text) : undefined;
+          return hooks.askApproval({ request, hostName, showLine }, signal);
+        }
+        const where = `On the host: punktfunk host approve ${request.id}`;
+        info(`${approvalQuestion(request, hostName)} ${where}`);
+        return undefined;
+      },
       approvalSettled: (request, how) => {
         hooks.record({ ...request, type: "pending-settled", how });
-        hooks.info(`"${request.name}" waits no longer: ${how}.`);
+        info(`${quotedName(request)} waits no longer: ${how}.`);
       },
-      takeInput: (event) => asker.take(event),
       onRecovered: (frame, afterMs) => hooks.record({ type: "recovered", frame, afterMs }),
       onInterval: (figures) => {
-        presenter?.setOverlay(question ?? overlayLine(figures, welcome));
+        status.setFigures(overlayLine(figures, welcome));
         hooks.interval(figures, kind);
       },
     });
@@ -172,29 +183,4 @@ async function stream(
     presenter?.close();
     await events.close();
   }
-}
-
-/**
- * How a person is asked about a device that waits: in the terminal that they see, which may be the
- * one where the picture is. Where nobody can be asked, it is said what to do instead.
- */
-function approvalAsker(
-  welcome: MessageOf<"welcome">,
-  kind: PresenterKind,
-  asker: KeyAsker,
-  hooks: ClientHooks,
-): AskApproval {
-  const { hostName } = welcome;
-  return async (request, signal) => {
-    hooks.record({ ...request, type: "pending-request" });
-    const text = approvalQuestion(request, hostName);
-    if (kind === "terminal") {
-      const keys = "[y]es  [p]lay  [v]iew only  [n]o  [Esc] later";
-      const answers: Record<string, Verdict> = { y: "full", p: "play", v: "view", n: null };
-      return asker.ask({ text: `${text} ${keys}`, answers }, signal);
-    }
-    if (hooks.askApproval !== undefined) return hooks.askApproval(request, hostName, signal);
-    hooks.info(`${text} On the host: punktfunk host approve ${request.id}`);
-    return undefined;
-  };
 }

@@ -55,8 +55,6 @@ export interface ClientSessionOptions {
   /** Has a person decide about a device that waits for approval at the host. */
   readonly askApproval: AskApproval;
   readonly approvalSettled: (request: PendingRequest, how: string) => void;
-  /** Sees input first; true = it was not meant for the host. */
-  readonly takeInput?: (event: NativeEvent) => boolean;
   /** The picture is right again, this long after the last one that was. */
   readonly onRecovered: (frame: number, afterMs: number) => void;
 }
@@ -258,6 +256,8 @@ export class ClientSession {
     const could = this.#mayInput;
     // What is held is released while that may still be said; the host does so by itself too.
     if (!allows(level, "input")) this.#input.releaseAll();
+    // The host asks again where the right comes back.
+    if (!allows(level, "manage")) this.#approvals.clear();
     this.#level = level;
     if (this.#mayInput !== could) this.#tellLevel();
   }
@@ -315,7 +315,7 @@ export class ClientSession {
         void this.end("done");
         return;
       default:
-        if (this.#options.takeInput?.(event) !== true) this.#input.onEvent(event);
+        this.#input.onEvent(event);
     }
   }
 }

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { PfError } from "../../base/errors.ts";
 import { createState, readState, statePath } from "../../base/state.ts";
 import { channelBinding, deviceStatement, type Exporter } from "../../wire/exporter.ts";
+import { managementStatement } from "../../wire/management/device-login.ts";
 
 const fileSchema = z.object({
   version: z.literal(1),
@@ -36,6 +37,20 @@ export class DeviceKey {
   prove(exporter: Exporter): { publicKey: Uint8Array; signature: Uint8Array } {
     const signature = sign(null, deviceStatement(channelBinding(exporter)), this.#privateKey);
     return { publicKey: this.publicKey, signature: Uint8Array.from(signature) };
+  }
+
+  /** What the management API takes for a challenge, base64url (src/wire/management/device-login.ts). */
+  proveManagement(given: { readonly fingerprint: string; readonly nonce: string }): {
+    nonce: string;
+    publicKey: string;
+    signature: string;
+  } {
+    const signature = sign(null, managementStatement(given), this.#privateKey);
+    return {
+      nonce: given.nonce,
+      publicKey: Buffer.from(this.publicKey).toString("base64url"),
+      signature: signature.toString("base64url"),
+    };
   }
 }
 
