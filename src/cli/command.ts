@@ -52,6 +52,35 @@ export function command<const Args extends ArgsDef>(spec: CommandSpec<Args>): Co
   return definition;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: so citty types a table of commands with other flags
+export type AnyCommand = CommandDef<any>;
+
+/** Commands by name, each loaded when it is called, or listed in help. */
+export type CommandTable = Readonly<Record<string, () => Promise<AnyCommand>>>;
+
+export interface GroupSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly commands: CommandTable;
+  readonly examples: CommandSpec<ArgsDef>["examples"];
+}
+
+const commandsOf = new WeakMap<object, CommandTable>();
+
+/** A command that does nothing by itself: the word after it says what. */
+export function group(spec: GroupSpec): AnyCommand {
+  const definition = defineCommand({
+    meta: { name: spec.name, description: spec.description },
+    subCommands: spec.commands,
+  });
+  extrasOf.set(definition, { examples: spec.examples });
+  commandsOf.set(definition, spec.commands);
+  return definition;
+}
+
+/** The commands of a group; undefined for a command that is none. */
+export const groupCommands = (definition: object) => commandsOf.get(definition);
+
 async function runReported<Args extends ArgsDef>(
   spec: CommandSpec<Args>,
   given: { args: ParsedArgs<Args>; output: Output; rawArgs: string[] },

@@ -160,7 +160,10 @@ const hints: Partial<Record<ErrorCode, string>> = {
 
 function pathOf<Name extends RouteName>(name: Name, given: Given<Name>): string {
   const path = routes[name].path.replace(":id", encodeURIComponent(String(given.id ?? "")));
-  const query = Object.entries(given.query ?? {}).map(([key, value]) => [key, String(value)]);
+  const query = Object.entries(given.query ?? {}).map(([key, value]): [string, string] => [
+    key,
+    String(value),
+  ]);
   return query.length === 0 ? path : `${path}?${new URLSearchParams(query)}`;
 }
 

@@ -2,11 +2,8 @@
  * How a command gets to the API: of the host that this user runs, by the token in its folder; of
  * one elsewhere, by this device's key, if the device is paired and may manage.
  */
-import { readFile } from "node:fs/promises";
-import { z } from "zod";
 import { PfError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
-import { readState, statePath } from "../../base/state.ts";
 import { resolveTarget } from "../../client/discovery/resolve.ts";
 import { loadDeviceKey } from "../../client/trust/device.ts";
 import {
@@ -17,8 +14,10 @@ import {
   readKnownHosts,
   rememberHost,
 } from "../../client/trust/known-hosts.ts";
+import { readPlace } from "../../host/management/server.ts";
+import { readToken, tokenPath } from "../../host/management/token.ts";
 import { readHostFingerprint } from "../../host/trust/identity.ts";
-import { managementPortDefault, managementStatement } from "../../wire/management.ts";
+import { managementPortDefault } from "../../wire/management.ts";
 import { type HostAddress, parseHost } from "../arguments.ts";
 import type { Output } from "../output.ts";
 import { HostApi } from "./api.ts";
@@ -29,18 +28,6 @@ import {
   pinnedFetch,
   type ShownCertificate,
 } from "./pinned.ts";
-
-/** Where the token of this user's host is kept. */
-export const tokenPath = () => statePath("data", "management-token");
-/** Where this user's host tells where its API is, while it runs. */
-export const managementPath = () => statePath("data", "management.json");
-
-const managementSchema = z.object({
-  version: z.literal(1),
-  port: z.int().min(1).max(65_535),
-  address: z.string(),
-  pid: z.int(),
-});
 
 export interface ReachOptions {
   /** `HOST[:PORT]`; undefined = the host that this user runs on this machine. */
@@ -58,32 +45,16 @@ export async function reachApi(options: ReachOptions): Promise<HostApi> {
     : reachRemote({ ...options, target: parseHost(options.at) });
 }
 
-/** The token of this user's host; undefined before its first start. */
-export async function readToken(path = tokenPath()): Promise<Secret<string> | undefined> {
-  try {
-    const text = (await readFile(path, "utf8")).trim();
-    if (text !== "") return new Secret(text);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PfError("PF_STATE_INVALID", `${path} can't be read: ${why}.`, { cause: error });
-  }
-  throw new PfError("PF_STATE_INVALID", `${path} is empty.`, {
-    hint: "Move it away: the next start of punktfunk serve makes a new one.",
-  });
-}
-
 async function reachOwn({ fingerprint, signal }: ReachOptions): Promise<HostApi> {
   if (fingerprint !== undefined) {
     throw new PfError("PF_USAGE", "--fingerprint belongs to --at.", {
       hint: "The certificate of your own host is known.",
     });
   }
-  const management = await readState(managementPath(), managementSchema);
+  const place = await readPlace();
   const own = await readHostFingerprint();
   const token = await readToken();
-  if (management === undefined || own === undefined || token === undefined) throw noHost();
-  const place = { address: dialled(management.address), port: management.port };
+  if (place === undefined || own === undefined || token === undefined) throw noHost();
   const shown = await lookAtCertificate(place, signal).catch((error: unknown) => {
     throw error instanceof NobodyThere ? noHost(error) : error;
   });
@@ -103,10 +74,6 @@ async function reachOwn({ fingerprint, signal }: ReachOptions): Promise<HostApi>
   });
 }
 
-/** An address to connect to for one that is listened at. */
-const dialled = (address: string) =>
-  address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
-
 const noHost = (cause?: unknown) =>
   new PfError("PF_HOST_UNREACHABLE", "No host runs here.", {
     hint: "Start it: punktfunk serve. For a host elsewhere: --at HOST.",
@@ -124,19 +91,11 @@ async function reachRemote(
   const anyone = new HostApi({ ...common, token: undefined });
   const key = await loadDeviceKey();
   const { nonce } = await anyone.call("challenge");
-  const statement = managementStatement({ fingerprint: shown.fingerprint, nonce });
-  const { token } = await anyone
-    .call("deviceLogin", {
-      body: {
-        nonce,
-        publicKey: Buffer.from(key.publicKey).toString("base64url"),
-        signature: Buffer.from(key.sign(statement)).toString("base64url"),
-      },
-    })
-    .catch((error: unknown) => {
-      if (!(error instanceof PfError) || error.code !== "PF_HOST_REFUSED") throw error;
-      throw new PfError("PF_PAIRING_REQUIRED", error.message, { hint: pairFirst(target.host) });
-    });
+  const proof = key.proveManagement({ fingerprint: shown.fingerprint, nonce });
+  const { token } = await anyone.call("deviceLogin", { body: proof }).catch((error: unknown) => {
+    if (!(error instanceof PfError) || error.code !== "PF_HOST_REFUSED") throw error;
+    throw new PfError("PF_PAIRING_REQUIRED", error.message, { hint: pairFirst(target.host) });
+  });
   return new HostApi({ ...common, token: new Secret(token) });
 }
 
@@ -164,7 +123,7 @@ async function findRemote(
 }
 
 async function trustRemote(
-  { target, fingerprint: pinned, output }: ReachOptions & { readonly target: HostAddress },
+  { target, fingerprint: pinned, output, signal }: ReachOptions & { readonly target: HostAddress },
   port: number,
   { fingerprint }: ShownCertificate,
 ): Promise<void> {
@@ -182,7 +141,7 @@ async function trustRemote(
   if (answer.kind === "trusted" && !answer.remember) return;
   if (answer.kind === "ask") {
     const { confirmFingerprint } = await import("../prompts.ts");
-    const isRight = await output.question(() => confirmFingerprint(host, fingerprint));
+    const isRight = await output.question(() => confirmFingerprint(host, fingerprint, signal));
     if (!isRight) throw declinedError({ host, port });
   }
   await rememberHost({ host, port, fingerprint, now: new Date() });
