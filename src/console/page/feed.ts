@@ -93,13 +93,17 @@ export class Feed {
     });
     if (response.body === null) return;
     const parser = new EventStreamParser();
+    // Not every browser lets a stream be iterated.
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let isOpen = false;
-    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
       this.#watch(broken);
       // An answer that ends before it says anything is one more failure.
       if (!isOpen) opened();
       isOpen = true;
-      for (const { name, data } of parser.push(text)) {
+      for (const { name, data } of parser.push(value)) {
         this.tell(name as EventName, JSON.parse(data));
       }
     }
