@@ -34,7 +34,7 @@ export async function openPage(
     reducedMotion: reducedMotion ? "reduce" : "no-preference",
     ignoreHTTPSErrors: true,
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
