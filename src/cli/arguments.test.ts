@@ -4,11 +4,13 @@ import {
   parseBitrate,
   parseChoice,
   parseCount,
+  parseDeviceName,
   parseDuration,
   parseFec,
   parseHost,
   parseOwnAddress,
   parsePort,
+  shellWord,
 } from "./arguments.ts";
 
 function refusal(read: () => unknown): PfError {
@@ -50,6 +52,17 @@ describe("what people type", () => {
     expect(parseHost("::1")).toEqual({ host: "::1", port: undefined });
   });
 
+  test("a device's name is one line that shows as it is", () => {
+    expect(parseDeviceName(" Living-room\n\t TV\u001b[31m\u202e ")).toBe("Living-room TV[31m");
+    expect(parseDeviceName("\u{1f4fa}".repeat(32))).toBe("\u{1f4fa}".repeat(32));
+  });
+
+  test("a word is quoted where a shell would take it apart", () => {
+    const words = ["box", "192.0.2.7:9000", "[::1]:9000", "Living room", "it's"];
+    const quoted = ["box", "192.0.2.7:9000", "'[::1]:9000'", "'Living room'", "'it'\\''s'"];
+    expect(words.map(shellWord)).toEqual(quoted);
+  });
+
   test.each([
     () => parseDuration("soon"),
     () => parseDuration("0"),
@@ -67,6 +80,8 @@ describe("what people type", () => {
     () => parseHost("a\u0007b"),
     () => parseHost("box:0"),
     () => parseHost("box:70000"),
+    () => parseDeviceName(" \u0007 "),
+    () => parseDeviceName("x".repeat(129)),
     () => parseChoice("x265", "codec", ["h264", "hevc"]),
   ])("nonsense is a usage error with a hint: %p", (read) => {
     const error = refusal(read);

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { PfError } from "../base/errors.ts";
 import { type Kbps, kbps, type Millis, millis, type PerMille, perMille } from "../base/units.ts";
+import { plainLine } from "../wire/control.ts";
 import { limit } from "../wire/limits.ts";
 import { usualPort } from "../wire/ports.ts";
 
@@ -141,3 +142,18 @@ export function parseChoice<Choice extends string>(
   }
   return found;
 }
+
+/** What hosts are to call this device: one printable line. */
+export function parseDeviceName(text: string): string {
+  const name = plainLine(text.replace(/\s+/gu, " ")).trim();
+  const bytesMax = limit("device_name_bytes_max");
+  if (name === "" || Buffer.byteLength(name) > bytesMax) {
+    const why = name === "" ? "holds nothing that can be shown" : "is too long";
+    throw usage(`The device's name ${why}.`, `Write up to ${bytesMax} bytes in one line.`);
+  }
+  return name;
+}
+
+/** A word as a shell takes it for one. */
+export const shellWord = (word: string): string =>
+  /^[\w.:%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -18,6 +18,8 @@ export class Output {
   });
   #live = "";
   #questions = 0;
+  /** What is to be said when no question is open any more. */
+  #held: (() => void)[] = [];
 
   constructor(options: { readonly json: boolean }) {
     this.json = options.json;
@@ -31,18 +33,15 @@ export class Output {
   }
 
   info(text: string): void {
-    this.endLive();
-    this.#console.info(text);
+    this.#say(() => this.#console.info(text));
   }
 
   success(text: string): void {
-    this.endLive();
-    this.#console.success(text);
+    this.#say(() => this.#console.success(text));
   }
 
   warn(text: string): void {
-    this.endLive();
-    this.#console.warn(text);
+    this.#say(() => this.#console.warn(text));
   }
 
   /** A line that the next one replaces, on a terminal; elsewhere nothing. */
@@ -53,7 +52,7 @@ export class Output {
     process.stderr.write(`\r\x1b[2K${this.#live}`);
   }
 
-  /** Puts a question to the person: while it is open nothing live is shown beside it. */
+  /** Puts a question to the person: while it is open nothing is written over it. */
   async question<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
     this.endLive();
     this.#questions++;
@@ -61,7 +60,14 @@ export class Output {
       return await ask();
     } finally {
       this.#questions--;
+      if (this.#questions === 0) for (const say of this.#held.splice(0)) say();
     }
+  }
+
+  #say(say: () => void): void {
+    this.endLive();
+    if (this.#questions > 0) this.#held.push(say);
+    else say();
   }
 
   /** A table or other text as it stands. */

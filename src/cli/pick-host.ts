@@ -1,5 +1,5 @@
 /** Which host a person means who names none: one of those that were found, or known from before. */
-import { isCancel, select } from "@clack/prompts";
+import { select } from "@clack/prompts";
 import { PfError } from "../base/errors.ts";
 import { type FoundHost, findHosts } from "../client/discovery/browse.ts";
 import { type KnownHost, readKnownHosts } from "../client/trust/known-hosts.ts";
@@ -7,6 +7,7 @@ import { readHostFingerprint } from "../host/trust/identity.ts";
 import type { HostAddress } from "./arguments.ts";
 import { placeOfHost, type TrustedHosts, trustMark } from "./hosts.ts";
 import type { Output } from "./output.ts";
+import { answerTo } from "./prompts.ts";
 
 export interface PickedHost extends HostAddress {
   /** undefined = it is only known from before. */
@@ -48,13 +49,9 @@ export async function pickHost(
     }
     const again = { value: -1, label: "Look again" };
     const options = [...choices.map(({ label, hint }, value) => ({ value, label, hint })), again];
-    const answer = await select({
-      message: `Which host? (${commandName})`,
-      options,
-      output: process.stderr,
-      signal,
-    });
-    if (isCancel(answer)) throw declined();
+    const message = `Which host? (${commandName})`;
+    const answer = await answerTo((given) => select({ message, options, ...given }), signal);
+    if (answer === undefined) throw declined();
     const choice = choices[answer];
     if (choice !== undefined) return choice.host;
   }

@@ -31,6 +31,8 @@ export interface ApprovalQueueOptions {
 export class ApprovalQueue {
   readonly #options: ApprovalQueueOptions;
   #waiting: readonly PendingRequest[] = [];
+  /** Asked about, and left to others. */
+  #left: readonly PendingRequest[] = [];
   #open: { readonly request: PendingRequest; readonly withdrawn: AbortController } | undefined;
   #closed = false;
 
@@ -43,8 +45,9 @@ export class ApprovalQueue {
     if (message.type === "pendingSettled") return this.#settle(message);
     // The same device asks anew by another connection: the question stays what it is.
     if (this.#open?.request.id === message.id && !this.#open.withdrawn.signal.aborted) return;
-    const others = this.#waiting.filter(({ id }) => id !== message.id);
+    const others = without(this.#waiting, message.id);
     if (others.length >= limit("pending_max")) return;
+    this.#left = without(this.#left, message.id);
     this.#waiting = [...others, message];
     this.#next();
   }
@@ -52,6 +55,7 @@ export class ApprovalQueue {
   /** Takes every question away: this device may not answer any longer. */
   clear(): void {
     this.#waiting = [];
+    this.#left = [];
     this.#open?.withdrawn.abort();
   }
 
@@ -63,10 +67,11 @@ export class ApprovalQueue {
 
   #settle({ id, how }: MessageOf<"pendingSettled">): void {
     const open = this.#open;
-    const request =
-      open?.request.id === id ? open.request : this.#waiting.find((each) => each.id === id);
+    const known = [...(open === undefined ? [] : [open.request]), ...this.#waiting, ...this.#left];
+    const request = known.find((each) => each.id === id);
     if (request === undefined) return;
-    this.#waiting = this.#waiting.filter((each) => each !== request);
+    this.#waiting = without(this.#waiting, id);
+    this.#left = without(this.#left, id);
     if (request === open?.request) open.withdrawn.abort();
     this.#options.settledElsewhere(request, how);
   }
@@ -85,10 +90,15 @@ export class ApprovalQueue {
     this.#open = undefined;
     if (verdict !== undefined && !signal.aborted) {
       this.#options.send({ type: "pendingAnswer", id: request.id, level: verdict });
+    } else if (!signal.aborted) {
+      this.#left = [...this.#left, request].slice(-limit("pending_max"));
     }
     this.#next();
   }
 }
+
+const without = (requests: readonly PendingRequest[], id: string) =>
+  requests.filter((each) => each.id !== id);
 
 /** A longer name is cut where a person decides: it must not push the fingerprint out of sight. */
 const nameColumnsMax = 40;

@@ -112,7 +112,8 @@ export default command({
         : parseHost(args.host);
     const { readHostFingerprint } = await import("../../host/trust/identity.ts");
     const { runClient } = await import("../../client/client.ts");
-    const { askApproval, confirmFingerprint } = await import("../prompts.ts");
+    const { askApproval } = await import("../approval.ts");
+    const { confirmFingerprint } = await import("../prompts.ts");
     const { liveLine, summaryTable } = await import("../summary.ts");
     const { showWaiting } = await import("../waiting.ts");
     const ownFingerprint = await readHostFingerprint();
@@ -120,14 +121,15 @@ export default command({
       { ...target, ...options, ownFingerprint },
       {
         interrupted,
-        confirmFingerprint: output.canAsk ? confirmFingerprint : undefined,
+        confirmFingerprint: output.canAsk
+          ? (host, fingerprint) => confirmFingerprint(host, fingerprint, interrupted)
+          : undefined,
         info: (text) => output.info(text),
         warn: (text) => output.warn(text),
         record: (record) => output.record(record),
         approvalAwaited: (awaited) => showWaiting(output, target.host, awaited),
-        askApproval: output.interactive
-          ? (request, hostName, signal) =>
-              output.question(() => askApproval(request, hostName, signal))
+        askApproval: output.canAsk
+          ? (question, signal) => output.question(() => askApproval(question, signal))
           : undefined,
         interval: (figures, shownBy) => {
           output.record(figures);

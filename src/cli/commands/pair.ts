@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { PfError } from "../../base/errors.ts";
 import { limit } from "../../wire/limits.ts";
 import { parsePin } from "../../wire/pairing/pin.ts";
-import { parseHost } from "../arguments.ts";
+import { parseDeviceName, parseHost, shellWord } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
 export default command({
@@ -39,6 +39,7 @@ export default command({
   ],
   async run({ args, output, interrupted }) {
     const pin = args.pin === undefined ? undefined : parsePin(args.pin);
+    const deviceName = parseDeviceName(args.name ?? hostname());
     if (args.pin !== undefined && pin === undefined) {
       const words = `A PIN has ${limit("pin_digits")} digits; what --pin gives has not.`;
       throw new PfError("PF_USAGE", words, { hint: "Write them as the host shows them." });
@@ -52,7 +53,8 @@ export default command({
     const target =
       args.host === undefined
         ? await pickHost("pair", { output, signal: interrupted })
-        : parseHost(args.host);
+        : { ...parseHost(args.host), found: undefined };
+    const { placeOf } = await import("../../client/discovery/browse.ts");
     const { pairWithHost } = await import("../../client/pair.ts");
     const { askPin } = await import("../prompts.ts");
     const { readHostFingerprint } = await import("../../host/trust/identity.ts");
@@ -61,7 +63,7 @@ export default command({
         ...target,
         fingerprint: args.fingerprint,
         ownFingerprint: await readHostFingerprint(),
-        deviceName: args.name ?? hostname(),
+        deviceName,
       },
       {
         interrupted,
@@ -72,9 +74,11 @@ export default command({
             : Promise.resolve(pin),
       },
     );
+    const { host, port, found } = target;
+    const place = found === undefined && port !== undefined ? placeOf(host, port) : host;
     output.success(
-      `Paired with ${paired.host}, whose certificate is pinned from now on. ` +
-        `Next: punktfunk connect ${args.host ?? paired.host}`,
+      `Paired with ${host}, whose certificate is pinned from now on. ` +
+        `Next: punktfunk connect ${shellWord(place)}`,
     );
     output.record({ type: "summary", ...paired });
     return undefined;

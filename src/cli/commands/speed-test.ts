@@ -53,7 +53,9 @@ export default command({
       { ...options, ownFingerprint },
       {
         interrupted,
-        confirmFingerprint: output.canAsk ? confirmFingerprint : undefined,
+        confirmFingerprint: output.canAsk
+          ? (host, fingerprint) => confirmFingerprint(host, fingerprint, interrupted)
+          : undefined,
         info: (text) => output.info(text),
         warn: (text) => output.warn(text),
         progress: (progress) => {
