@@ -8,6 +8,7 @@ import type { Secret } from "../../base/secret.ts";
 import {
   type AnswerOf,
   apiPrefix,
+  csrfHeader,
   type ErrorCode,
   type EventName,
   type EventOf,
@@ -90,7 +91,11 @@ export class HostApi {
     const { request, token, signal } = this.#options;
     const slow = new AbortController();
     const timer = setTimeout(() => slow.abort(), answerMsMax);
-    const headers: Record<string, string> = { accept: "application/json, text/event-stream" };
+    const headers: Record<string, string> = {
+      accept: "application/json, text/event-stream",
+      // A call without a token needs it.
+      [csrfHeader]: "1",
+    };
     if (token !== undefined) headers["authorization"] = `Bearer ${token.reveal()}`;
     if (body !== undefined) headers["content-type"] = "application/json";
     try {

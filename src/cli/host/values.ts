@@ -65,7 +65,7 @@ export function parseExpiry(text: string, now: Date): string | null {
 }
 
 /** The one whose id is this, or begins with it and is the only one. */
-export function chosen<Item extends { readonly id: string; readonly name: string }>(
+export function chosen<Item extends { readonly id: string }>(
   items: readonly Item[],
   typed: string,
   none: { readonly what: string; readonly hint: string },
