@@ -1,6 +1,7 @@
+import { parseDeviceName } from "../arguments.ts";
 import { command } from "../command.ts";
 import { apiArguments, reaching } from "./reaching.ts";
-import { chosen, levelArgument, parseDeviceName, parseExpiry, parseLevel } from "./values.ts";
+import { chosen, levelArgument, parseExpiry, parseLevel } from "./values.ts";
 import { noneWaits } from "./words.ts";
 
 export default command({

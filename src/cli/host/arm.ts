@@ -34,9 +34,12 @@ export default command({
   async run(context) {
     const { args, output, interrupted } = context;
     const body = { level: parseLevel(args.level), durationMs: parseWindow(args.for) };
-    // Ctrl-C has to be told to the host, so it must not end the calls.
+    // Once a PIN is armed, Ctrl-C has to be told to the host: it must not end the calls any more.
     const calls = new AbortController();
+    const giveUp = () => calls.abort();
+    interrupted.addEventListener("abort", giveUp, { once: true });
     const api = await reaching(context, calls.signal);
+    interrupted.removeEventListener("abort", giveUp);
     const armed = await api.call("arm", { body });
     const { window } = armed;
     if (window === null) {
@@ -100,14 +103,14 @@ async function awaitEnding(
     output.live(`  ${countdown(endsMs - performance.now())} left · Ctrl-C ends it`);
   tick();
   const timer = setInterval(tick, tickMs);
-  const given_up = Promise.withResolvers<"interrupted">();
-  const onAbort = () => given_up.resolve("interrupted");
+  const interruption = Promise.withResolvers<"interrupted">();
+  const onAbort = () => interruption.resolve("interrupted");
   interrupted.addEventListener("abort", onAbort, { once: true });
   if (interrupted.aborted) onAbort();
   try {
     const ending = endingOf(window, api);
     ending.catch(() => {});
-    const first = await Promise.race([ending, given_up.promise]);
+    const first = await Promise.race([ending, interruption.promise]);
     if (first !== "interrupted") return first;
     await takeBack(window, api);
     return { how: "interrupted", device: undefined };

@@ -1,8 +1,9 @@
 /** Commands that change one paired device. */
 import type { DeviceChange } from "../../wire/management.ts";
+import { parseDeviceName } from "../arguments.ts";
 import { type CommandContext, command } from "../command.ts";
 import { apiArguments, reaching } from "./reaching.ts";
-import { chosen, levelArgument, parseDeviceName, parseExpiry, parseLevel } from "./values.ts";
+import { chosen, levelArgument, parseExpiry, parseLevel } from "./values.ts";
 import { deviceWords, nonePaired } from "./words.ts";
 
 const idArgument = {

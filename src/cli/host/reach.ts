@@ -18,7 +18,7 @@ import { readPlace } from "../../host/management/server.ts";
 import { readToken, tokenPath } from "../../host/management/token.ts";
 import { readHostFingerprint } from "../../host/trust/identity.ts";
 import { managementPortDefault } from "../../wire/management.ts";
-import { type HostAddress, parseHost } from "../arguments.ts";
+import { type HostAddress, parseHost, shellWord } from "../arguments.ts";
 import type { Output } from "../output.ts";
 import { HostApi } from "./api.ts";
 import {
@@ -100,8 +100,8 @@ async function reachRemote(
 }
 
 const pairFirst = (host: string) =>
-  `Only a paired device of the level full manages ${host}: punktfunk pair ${host}, or on ${host} ` +
-  "punktfunk host level ID full.";
+  `Only a paired device of the level full manages ${host}: punktfunk pair ${shellWord(host)}, or ` +
+  `on ${host} punktfunk host level ID full.`;
 
 async function findRemote(
   { host, port }: HostAddress,

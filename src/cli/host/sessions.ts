@@ -16,7 +16,7 @@ export default command({
     ["punktfunk host sessions --watch --json", "one JSON line for each session and second"],
   ],
   async run(context) {
-    const { args, output, interrupted } = context;
+    const { args, output } = context;
     const api = await reaching(context);
     let last: readonly Session[];
     if (args.watch === true) {
@@ -28,7 +28,6 @@ export default command({
         for (const session of last) output.record({ type: "session", ...session });
         if (!output.json) shown.show(await words(last));
       }
-      if (!interrupted.aborted) return undefined;
     } else {
       last = (await api.call("sessions")).sessions;
       for (const session of last) output.record({ type: "session", ...session });
@@ -70,7 +69,18 @@ async function words(sessions: readonly Session[]): Promise<string> {
   if (sessions.length === 0) return "  No session runs.";
   const { durationWords, table } = await import("./table.ts");
   const { rateWords } = await import("../speed.ts");
-  const heads = ["ID", "CLIENT", "ADDRESS", "LEVEL", "FOR", "STREAM", "FPS", "RATE", "LOSS", "p50"];
+  const heads = [
+    "ID",
+    "CLIENT",
+    "ADDRESS",
+    "LEVEL",
+    "FOR",
+    "STREAM",
+    "FPS",
+    "RATE",
+    "LOSS",
+    "LATENCY",
+  ];
   const rows = sessions.map((session) => {
     const { stream, figures } = session;
     const what = stream === null ? session.purpose : `${stream.mode} ${stream.codec}`;

@@ -1,13 +1,7 @@
 /** Columns and words for people. What comes from a host or a device is shown without controls. */
 import { plainLine } from "../../wire/control.ts";
 
-export interface Cell {
-  readonly text: string;
-  /** Figures stand at the right. */
-  readonly right?: boolean;
-}
-
-/** Rows in aligned columns; the first are the headings. */
+/** Rows in aligned columns, of which those in `right` end in line, as figures do. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const cells = rows.map((row) => row.map(plainLine));
   const columns = Math.max(...cells.map((row) => row.length));

@@ -12,18 +12,6 @@ export const levelArgument = {
 
 export const parseLevel = (text: string): Level => parseChoice(text, "level", levelNames);
 
-/** A name for a device, as it is given on the command line. */
-export function parseDeviceName(text: string): string {
-  const name = text.trim();
-  const max = limit("device_name_bytes_max");
-  if (name === "" || Buffer.byteLength(name) > max) {
-    throw new PfError("PF_USAGE", "That is not a name for a device.", {
-      hint: `Write one of 1 to ${max} bytes.`,
-    });
-  }
-  return name;
-}
-
 /** How long a pairing window is open. */
 export function parseWindow(text: string): number {
   const [low, high] = [10_000, limit("pair_window_ms")];
