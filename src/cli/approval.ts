@@ -57,64 +57,84 @@ const [ctrlC, escapeKey] = ["\x03", "\x1b"];
  * A key is an answer only when none came in this time before it, or since the question was put: who
  * is typing when the question appears has not read it.
  */
-const quietMs = 800;
+export const quietMs = 800;
+
+/** What of a terminal a question needs that one key answers. */
+export interface KeyTerminal {
+  readonly columns: () => number;
+  /** Gives each read: a key, or several where somebody pastes. Returns how to stop it. */
+  readonly readKeys: (onKey: (key: string) => void) => () => void;
+  readonly onResize: (listener: () => void) => () => void;
+  readonly interrupt: () => void;
+  readonly nowMs: () => number;
+}
 
 /** The question as one line of a terminal that the picture fills; one key answers it. */
-async function askByKey(
+export async function askByKey(
   question: ApprovalQuestion,
   showLine: (text: string | undefined) => void,
   signal: AbortSignal,
+  terminal: KeyTerminal = ownTerminal,
 ): Promise<Verdict | undefined> {
+  if (signal.aborted) return undefined;
   const { promise, resolve } = Promise.withResolvers<Verdict | undefined>();
-  const show = () => showLine(approvalLine(question, process.stderr.columns ?? 80));
-  const withdraw = () => resolve(undefined);
-  let lastMs = performance.now();
-  const stopReading = readKeys((key) => {
-    const now = performance.now();
-    const isQuiet = now - lastMs >= quietMs;
-    lastMs = now;
-    if (key === ctrlC) process.kill(process.pid, "SIGINT");
-    else if (!isQuiet) return;
+  const show = () => showLine(approvalLine(question, terminal.columns()));
+  let lastMs = terminal.nowMs();
+  const stopReading = terminal.readKeys((read) => {
+    const key = read.toLowerCase();
+    const sinceMs = terminal.nowMs() - lastMs;
+    lastMs = terminal.nowMs();
+    if (key === ctrlC) terminal.interrupt();
+    else if (sinceMs < quietMs) return;
     else if (key === escapeKey) resolve(undefined);
-    else if (Object.hasOwn(verdicts, key.toLowerCase())) resolve(verdicts[key.toLowerCase()]);
+    else if (Object.hasOwn(verdicts, key)) resolve(verdicts[key]);
   });
+  const stopResizing = terminal.onResize(show);
+  // At once, not when the promise has settled: a terminal that is restored is not to be changed.
+  const withdraw = () => {
+    stopReading();
+    resolve(undefined);
+  };
   signal.addEventListener("abort", withdraw, { once: true });
-  process.stderr.on("resize", show);
-  if (signal.aborted) withdraw();
   show();
-  // At once, not when the promise has settled: a terminal that is being restored must not change.
-  signal.addEventListener("abort", stopReading, { once: true });
   try {
     return await promise;
   } finally {
     stopReading();
+    stopResizing();
     signal.removeEventListener("abort", withdraw);
-    signal.removeEventListener("abort", stopReading);
-    process.stderr.off("resize", show);
     showLine(undefined);
   }
 }
 
-/** Gives each read of the terminal: a key, or several where somebody pastes. Returns the end. */
-function readKeys(onKey: (key: string) => void): () => void {
-  const { stdin } = process;
-  const onData = (bytes: Uint8Array) => onKey(new TextDecoder().decode(bytes));
-  let isOpen = true;
-  stdin.setRawMode(true);
-  stdin.on("data", onData);
-  stdin.resume();
-  return () => {
-    if (!isOpen) return;
-    isOpen = false;
-    stdin.off("data", onData);
-    stdin.pause();
-    try {
-      stdin.setRawMode(false);
-    } catch {
-      // The terminal is gone.
-    }
-  };
-}
+const ownTerminal: KeyTerminal = {
+  columns: () => process.stderr.columns ?? 80,
+  onResize: (listener) => {
+    process.stderr.on("resize", listener);
+    return () => void process.stderr.off("resize", listener);
+  },
+  interrupt: () => process.kill(process.pid, "SIGINT"),
+  nowMs: () => performance.now(),
+  readKeys: (onKey) => {
+    const { stdin } = process;
+    const onData = (bytes: Uint8Array) => onKey(new TextDecoder().decode(bytes));
+    let isOpen = true;
+    stdin.setRawMode(true);
+    stdin.on("data", onData);
+    stdin.resume();
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      stdin.off("data", onData);
+      stdin.pause();
+      try {
+        stdin.setRawMode(false);
+      } catch {
+        // The terminal is gone.
+      }
+    };
+  },
+};
 
 /** The question in so many columns: what is left out is what matters least. */
 export function approvalLine(

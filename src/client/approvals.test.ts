@@ -79,3 +79,32 @@ test("the question names the device, its fingerprint and where it comes from", (
     'Allow "Living-room TV" (fp 0123 4567 89ab cdef, from 192.0.2.7) to pair with gamingbox?',
   );
 });
+
+test("who was left to others is told about when settled, and asks anew after a withdrawal", async () => {
+  const { queue, asked, settled } = makeQueue();
+  queue.take(request("a"));
+  asked[0]?.answer(undefined);
+  await Bun.sleep(0);
+  queue.take({ type: "pendingSettled", id: "a", how: "denied" });
+  expect(settled).toEqual(["a denied"]);
+  queue.take(request("b"));
+  // Both in one read: the question is not closed yet when it is asked again.
+  queue.take({ type: "pendingSettled", id: "b", how: "withdrawn" });
+  queue.take(request("b"));
+  await Bun.sleep(0);
+  expect(asked.map(({ id, signal }) => [id, signal.aborted])).toEqual([
+    ["a", false],
+    ["b", true],
+    ["b", false],
+  ]);
+});
+
+test("who may not manage any longer is asked nothing more, until asked again", async () => {
+  const { queue, asked, sent } = makeQueue();
+  for (const id of ["a", "b"]) queue.take(request(id));
+  queue.clear();
+  await Bun.sleep(0);
+  expect([asked.length, asked[0]?.signal.aborted, sent.length]).toEqual([1, true, 0]);
+  queue.take(request("b"));
+  expect(asked.map(({ id }) => id)).toEqual(["a", "b"]);
+});
