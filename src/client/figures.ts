@@ -199,7 +199,7 @@ export function clientStats(
   return {
     type: "clientStats",
     framesDecoded: figure(later.decode, "frames_out"),
-    framesPresented: later.present === null ? 0 : figure(later.present, "frames_presented"),
+    framesPresented: later.present === null ? null : figure(later.present, "frames_presented"),
     captureToPresentedUsP50: whole.p50,
     captureToPresentedUsP99: whole.p99,
     networkUsP50: network.p50,

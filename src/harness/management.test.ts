@@ -78,6 +78,8 @@ test("nobody without a token gets anything but the page, the API's description a
       }
     }
     expect((await ask("GET", "/metrics")).status).toBe(401);
+    const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
+    expect((await ask("GET", "/", { headers: link })).status).toBe(200);
     const page = await ask("GET", "/");
     expect(page.status).toBe(200);
     expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");

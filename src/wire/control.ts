@@ -321,7 +321,7 @@ export const messages = {
   }),
   clientStats: message("client", "session", "the client's figures, sent each second", {
     framesDecoded: count("pictures decoded since Start"),
-    framesPresented: count("pictures shown since Start"),
+    framesPresented: nullable(count("pictures shown since Start; nil when nothing shows them")),
     captureToPresentedUsP50: nullable(count("since the last one; nil when not measured")),
     captureToPresentedUsP99: nullable(count("since the last one; nil when not measured")),
     networkUsP50: nullable(count("since the last one; nil when not measured")),

@@ -16,6 +16,8 @@ export function expectOwnSite(request: Request, bound: readonly string[]): void 
   }
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site") ?? "none";
+  // A link on another site's page may lead here: the cookie does not come with it.
+  if (request.method === "GET" && request.headers.get("sec-fetch-mode") === "navigate") return;
   const isOwn =
     (origin === null || origin === `https://${host}`) &&
     (site === "none" || site === "same-origin");

@@ -125,7 +125,8 @@ export function figuresBetween(earlier: LiveSample, later: LiveSample, at: Date)
     const [first, last] = [earlier.heard, later.heard];
     const ms = last.statsAtMs - first.statsAtMs;
     if (stats === null || first.stats === null || ms <= 0) return null;
-    return round(((stats[name] - first.stats[name]) * 1000) / ms);
+    const [before, now] = [first.stats[name], stats[name]];
+    return before === null || now === null ? null : round(((now - before) * 1000) / ms);
   };
   const host = (stage: keyof LiveSample["histograms"]): Brief =>
     briefOf(later.histograms[stage].since(earlier.histograms[stage]));
