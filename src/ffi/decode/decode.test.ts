@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PfError } from "../../base/errors.ts";
 import { kbps, milliHz } from "../../base/units.ts";
+import { nativeProgram } from "../build.ts";
 import { EventQueue } from "../core/core.ts";
 import { EncodeStage } from "../encode/encode.ts";
 import { RoundTrip, type RoundTripOptions, until } from "../encode/roundtrip.testing.ts";
@@ -140,14 +141,11 @@ test("quality is measured against what was drawn", async () => {
   expect(lumaPsnr(unmarked)).toBeUndefined();
 });
 
-const native = new URL("..", import.meta.url).pathname;
 const testPrograms = ["source_test", "convert_test", "encode_test", "decode_test"];
 
 test("the C of source, encoder and decoder holds under the sanitizers, damaged streams too", async () => {
-  const paths = testPrograms.map((name) => `../../build/native/sanitize/test/${name}`);
-  await Bun.$`make -s -C ${native} VARIANT=sanitize ${paths}`.quiet();
-  for (const path of paths) {
-    const run = await Bun.$`${join(native, path)}`.quiet().nothrow();
-    expect(run.exitCode, `${path}: ${run.stderr}`).toBe(0);
+  for (const name of testPrograms) {
+    const run = await Bun.$`${nativeProgram("sanitize", `test/${name}`)}`.quiet().nothrow();
+    expect(run.exitCode, `${name}: ${run.stderr}`).toBe(0);
   }
 }, 120_000);

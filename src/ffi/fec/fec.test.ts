@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { nativeProgram } from "../build.ts";
 import { measureFec } from "./bench.ts";
 import { Fec, fecKernels, ShardBlock, type ShardShape } from "./fec.ts";
 import vectors from "./fec.vectors.json";
@@ -6,13 +7,6 @@ import { decodeSlowly, encodeSlowly, invert, multiply } from "./reference.ts";
 
 /** Enough for a first build of all kernels with sanitizers on a slow machine. */
 const buildTimeoutMs = 300_000;
-
-/** Builds a program of the native build and returns its path. */
-async function build(variant: string, path: string): Promise<string> {
-  const target = `../../build/native/${variant}/${path}`;
-  await Bun.$`make -s -C ${import.meta.dir}/.. VARIANT=${variant} ${target}`.quiet();
-  return `${import.meta.dir}/../${target}`;
-}
 
 const shape = (dataCount: number, parityCount: number, shardBytes: number): ShardShape => ({
   dataCount,
@@ -161,7 +155,7 @@ describe("decoding", () => {
   test(
     "every loss of every block of up to 12 shards is mended with every kernel",
     async () => {
-      const run = await Bun.$`${await build("release", "test/fec_test")} 12`.quiet().nothrow();
+      const run = await Bun.$`${nativeProgram("release", "test/fec_test")} 12`.quiet().nothrow();
       expect(run.exitCode, run.stderr.toString()).toBe(0);
     },
     buildTimeoutMs,
@@ -170,7 +164,7 @@ describe("decoding", () => {
   test(
     "no byte too much is touched, under the sanitizers",
     async () => {
-      const run = await Bun.$`${await build("sanitize", "test/fec_test")} 6`.quiet().nothrow();
+      const run = await Bun.$`${nativeProgram("sanitize", "test/fec_test")} 6`.quiet().nothrow();
       expect(run.exitCode, run.stderr.toString()).toBe(0);
     },
     buildTimeoutMs,
@@ -214,7 +208,7 @@ describe("decoding", () => {
   test(
     "a stranger's geometry and losses stay within memory",
     async () => {
-      const fuzzer = await build("fuzz", "fuzz/fec_fuzz");
+      const fuzzer = nativeProgram("fuzz", "fuzz/fec_fuzz");
       const options = ["-max_total_time=3", "-max_len=64", "-exact_artifact_path=/dev/null"];
       const run = await Bun.$`${fuzzer} ${options}`.quiet().nothrow();
       expect(run.exitCode, run.stderr.toString()).toBe(0);

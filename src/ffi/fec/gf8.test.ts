@@ -1,16 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { nativeProgram } from "../build.ts";
 import { fecKernels, ShardBlock, type ShardShape } from "./fec.ts";
 import { Gf8 } from "./gf8.ts";
 
 /** Enough for a first build of all kernels with sanitizers on a slow machine. */
 const buildTimeoutMs = 300_000;
-
-/** Builds a program of the native build and returns its path. */
-async function build(variant: string, path: string): Promise<string> {
-  const target = `../../build/native/${variant}/${path}`;
-  await Bun.$`make -s -C ${import.meta.dir}/.. VARIANT=${variant} ${target}`.quiet();
-  return `${import.meta.dir}/../${target}`;
-}
 
 const shape = (dataCount: number, parityCount: number, shardBytes: number): ShardShape => ({
   dataCount,
@@ -96,7 +90,7 @@ describe("the 8-bit code", () => {
   test(
     "every loss of every block of up to 10 shards is mended with every kernel",
     async () => {
-      const run = await Bun.$`${await build("release", "test/gf8_test")} 10`.quiet().nothrow();
+      const run = await Bun.$`${nativeProgram("release", "test/gf8_test")} 10`.quiet().nothrow();
       expect(run.exitCode, run.stderr.toString()).toBe(0);
     },
     buildTimeoutMs,
@@ -105,7 +99,7 @@ describe("the 8-bit code", () => {
   test(
     "no byte too much is touched, under the sanitizers",
     async () => {
-      const run = await Bun.$`${await build("sanitize", "test/gf8_test")} 6`.quiet().nothrow();
+      const run = await Bun.$`${nativeProgram("sanitize", "test/gf8_test")} 6`.quiet().nothrow();
       expect(run.exitCode, run.stderr.toString()).toBe(0);
     },
     buildTimeoutMs,
@@ -114,7 +108,7 @@ describe("the 8-bit code", () => {
   test(
     "a stranger's geometry and losses stay within memory",
     async () => {
-      const fuzzer = await build("fuzz", "fuzz/gf8_fuzz");
+      const fuzzer = nativeProgram("fuzz", "fuzz/gf8_fuzz");
       const options = ["-max_total_time=3", "-max_len=64", "-exact_artifact_path=/dev/null"];
       const run = await Bun.$`${fuzzer} ${options}`.quiet().nothrow();
       expect(run.exitCode, run.stderr.toString()).toBe(0);

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { perMille } from "../../base/units.ts";
 import { limit } from "../../wire/limits.ts";
+import { nativeProgram } from "../build.ts";
 import { type LabOptions, LossLab } from "./lab.ts";
 
-const native = new URL("../", import.meta.url).pathname;
 const options: LabOptions = {
   scheme: "gf16",
   frameBytes: 50_000,
@@ -73,11 +73,8 @@ test("packets that are not there are refused", () => {
 test(
   "what the lab does with memory is sound",
   async () => {
-    const path = "../../build/native/sanitize/test/lab_test";
-    await Bun.$`make -s -C ${native} VARIANT=sanitize ${path}`.quiet();
-    const { exitCode, stderr } = await Bun.$`${new URL(`../${path}`, import.meta.url).pathname}`
-      .quiet()
-      .nothrow();
+    const program = nativeProgram("sanitize", "test/lab_test");
+    const { exitCode, stderr } = await Bun.$`${program}`.quiet().nothrow();
     expect([exitCode, stderr.toString()]).toEqual([0, ""]);
   },
   { timeout: 120_000 },

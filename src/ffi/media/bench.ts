@@ -5,18 +5,10 @@
 import { PfError } from "../../base/errors.ts";
 import { limit } from "../../wire/limits.ts";
 import { packetHeader, sealTagBytes, shardHeader } from "../../wire/media.ts";
+import { nativeProgram } from "../build.ts";
 import { measureSeal, type SealFigure } from "../seal/bench.ts";
 
 export { measureSeal } from "../seal/bench.ts";
-
-const native = new URL("..", import.meta.url).pathname;
-
-/** Builds a test program of a variant (release, sanitize, thread, fuzz); returns its path. */
-export async function mediaProgram(variant: string, name = "test/media_test"): Promise<string> {
-  const path = `../../build/native/${variant}/${name}`;
-  await Bun.$`make -s -C ${native} VARIANT=${variant} ${path}`.quiet();
-  return new URL(`../${path}`, import.meta.url).pathname;
-}
 
 export interface MediaBench {
   readonly frames: number;
@@ -61,7 +53,7 @@ export interface MediaBenchOptions {
 }
 
 export async function benchMedia(options: MediaBenchOptions): Promise<MediaBench> {
-  const program = await mediaProgram("release");
+  const program = nativeProgram("release", "test/media_test");
   const flags = [
     ...(options.noGso ? ["no-gso"] : []),
     ...(options.noGro ? ["no-gro"] : []),

@@ -1,18 +1,19 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { PfError } from "../../base/errors.ts";
 import { kbps, milliHz, perMille } from "../../base/units.ts";
 import type { EventKind } from "../../wire/abi.ts";
 import { readField, writeLayout } from "../../wire/layout.ts";
 import { hostTiming, plane, shardHeader, tipBody } from "../../wire/media.ts";
+import { nativeProgram } from "../build.ts";
 import { EventQueue, type NativeEvent } from "../core/core.ts";
 import { DecodeStage } from "../decode/decode.ts";
 import { PictureTap } from "../decode/tap.ts";
 import { EncodeStage } from "../encode/encode.ts";
 import { SyntheticSource } from "../source/source.ts";
-import { benchLatency, mediaProgram } from "./bench.ts";
+import { benchLatency } from "./bench.ts";
 import corpus from "./media_fuzz.corpus.json" with { type: "json" };
 import { MediaSession, UdpPort } from "./port.ts";
 import { ReceiveStage } from "./receive.ts";
@@ -250,7 +251,8 @@ describe("in C", () => {
   test.each(["units", "receive", "losses", "stream", "probe"])(
     "%s holds under the sanitizers",
     async (group) => {
-      const run = await Bun.$`${await mediaProgram("sanitize")} ${group}`.quiet().nothrow();
+      const program = nativeProgram("sanitize", "test/media_test");
+      const run = await Bun.$`${program} ${group}`.quiet().nothrow();
       expect(run.exitCode, run.stderr.toString()).toBe(0);
     },
     buildMs,
@@ -259,8 +261,9 @@ describe("in C", () => {
   test(
     "threads of both ends never race",
     async () => {
+      const program = nativeProgram("thread", "test/media_test");
       for (const group of ["stream", "probe"]) {
-        const run = await Bun.$`${await mediaProgram("thread")} ${group}`.quiet().nothrow();
+        const run = await Bun.$`${program} ${group}`.quiet().nothrow();
         expect(run.exitCode, run.stderr.toString()).toBe(0);
       }
     },
@@ -270,16 +273,20 @@ describe("in C", () => {
   test(
     `${fuzzRuns} inputs of a network, sealed by a hostile peer or not, do no harm`,
     async () => {
-      const folder = await mkdtemp(join(tmpdir(), "punktfunk-fuzz-"));
-      keep({ close: () => rm(folder, { recursive: true, force: true }) });
+      const program = nativeProgram("fuzz", "fuzz/media_fuzz");
+      const jobs = availableParallelism();
+      const runs = Math.ceil(fuzzRuns / jobs);
       const seeds = { ...fuzzSeeds(), ...kept };
-      for (const [name, seed] of Object.entries(seeds)) await Bun.write(join(folder, name), seed);
-      const program = await mediaProgram("fuzz", "fuzz/media_fuzz");
-      const run = await Bun.$`${program} -runs=${fuzzRuns} -max_len=4096 ${folder}`
-        .cwd(folder)
-        .quiet()
-        .nothrow();
-      expect(run.exitCode, run.stderr.toString()).toBe(0);
+      const fuzz = async () => {
+        const folder = await mkdtemp(join(tmpdir(), "punktfunk-fuzz-"));
+        keep({ close: () => rm(folder, { recursive: true, force: true }) });
+        for (const [name, seed] of Object.entries(seeds)) await Bun.write(join(folder, name), seed);
+        const args = [`-runs=${runs}`, "-max_len=4096", folder];
+        return Bun.$`${program} ${args}`.cwd(folder).quiet().nothrow();
+      };
+      for (const run of await Promise.all(Array.from({ length: jobs }, fuzz))) {
+        expect(run.exitCode, run.stderr.toString()).toBe(0);
+      }
     },
     2 * buildMs,
   );

@@ -6,18 +6,14 @@ import { constants } from "node:fs";
 import { chmod, cp, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nativeProgram } from "../../ffi/build.ts";
 import { parseMode } from "../../wire/mode.ts";
 import type { Display } from "./display.ts";
 import { SwayDisplays } from "./sway.ts";
 
-const native = new URL("../../ffi/", import.meta.url).pathname;
-
 /** Builds a program of the native tests and returns its path. */
 export function testProgram(name: string, variant: "release" | "sanitize" = "release"): string {
-  const path = `../../build/native/${variant}/test/${name}`;
-  const made = Bun.spawnSync(["make", "-s", "-C", native, `VARIANT=${variant}`, path]);
-  if (!made.success) throw new Error(`make ${path}: ${made.stderr.toString()}`);
-  return join(native, path);
+  return nativeProgram(variant, `test/${name}`);
 }
 
 /** Whether this machine can run the tests at all. */
