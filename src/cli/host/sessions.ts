@@ -58,7 +58,8 @@ class Redrawn {
     // A line that wraps would make two of one.
     const lines = text.split("\n").map((line) => Bun.sliceAnsi(line, 0, columns - 1));
     const up = this.#lines === 0 ? "" : `\x1b[${this.#lines}A`;
-    this.#output.print(`${up}\x1b[J${lines.join("\n")}`);
+    // Written over and not cleared first, so that nothing flickers.
+    this.#output.print(`${up}${lines.join("\x1b[K\n")}\x1b[J`);
     this.#lines = lines.length;
   }
 }
