@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { processOf, until } from "../harness/processes.ts";
+import { familyOf, processOf, stillRunning, until } from "../harness/processes.ts";
 import { startHostProgram } from "../harness/program.ts";
 import { Tmux, tmuxMissing } from "../harness/tmux.ts";
 import { TestDevice, withTrustHost } from "../harness/trust-ends.ts";
@@ -200,6 +200,23 @@ describe.skipIf(tmuxMissing !== undefined)("at a terminal", () => {
           await until(() => processOf(pid) === undefined, `the end of ${args[0]}`);
         }
         await until(() => host.managed.trust.pending().length === 0, "the withdrawal");
+      }),
+    testMs,
+  );
+
+  test.each(["none", "terminal"])(
+    "so does a client that streams to %s while it asks about a device",
+    (present) =>
+      withTrustHost(async (host) => {
+        const terminal = await managing(host, present, 100);
+        const { connection } = await asks(host, "Living-room TV");
+        await terminal.shows('"Living-room TV" (fp ');
+        const family = familyOf(Number(await terminal.format("#{pane_pid}")));
+        expect(family.some(({ command }) => command.includes(" connect "))).toBe(true);
+        await terminal[Symbol.asyncDispose]();
+        await until(() => stillRunning(family).length === 0, "the end of the client");
+        await until(() => host.managed.sessions().length === 0, "the end of its session");
+        await connection.close("done");
       }),
     testMs,
   );
