@@ -45,6 +45,8 @@ const exitCodeByErrorCode = {
   PF_PRESENT_FAILED: ExitCode.failed,
   PF_RECORD_FAILED: ExitCode.failed,
   PF_INPUT_FAILED: ExitCode.failed,
+  PF_MODE_REFUSED: ExitCode.failed,
+  PF_AUDIO_FAILED: ExitCode.failed,
   PF_FILE_UNWRITABLE: ExitCode.failed,
   PF_NATIVE_FAILED: ExitCode.failed,
   PF_INTERNAL: ExitCode.failed,
