@@ -13,7 +13,7 @@ export class SetupError extends Error {}
 export class Interrupted extends Error {
   /** @param {NodeJS.Signals} signal */
   constructor(signal) {
-    super("Interrupted; the next set-up goes on from here.");
+    super("Interrupted; the next run goes on from here.");
     this.status = signal === "SIGINT" ? 130 : 143;
   }
 }
@@ -24,6 +24,7 @@ export class Progress {
   #live = process.stderr.isTTY === true;
   /** @type {import("node:child_process").ChildProcess | undefined} */
   #child;
+  #killed = false;
   /** @type {NodeJS.Signals | undefined} */
   #signal;
 
@@ -55,9 +56,10 @@ export class Progress {
    * Runs a command to its end and returns its exit status (127: not found) and last lines.
    * @param {string} what as people read it, as "compiling"
    * @param {string[]} words
-   * @param {{ terminal?: boolean, cwd?: string }} [options] terminal: it may ask the person
+   * @param {{ terminal?: boolean, cwd?: string, namespace?: boolean }} [options] terminal: it may
+   *   ask the person; namespace: it keeps a namespace, and has to be killed to end at Ctrl-C
    */
-  async run(what, words, { terminal = false, cwd } = {}) {
+  async run(what, words, { terminal = false, cwd, namespace = false } = {}) {
     const started = performance.now();
     const [program = "", ...args] = words;
     appendFileSync(this.#log, `$ ${words.join(" ")}\n`);
@@ -66,6 +68,7 @@ export class Progress {
       stdio: [terminal ? "inherit" : "ignore", "pipe", "pipe"],
     });
     this.#child = child;
+    this.#killed = namespace;
     /** @type {string[]} */
     let tail = [];
     let shown = started;
@@ -109,7 +112,7 @@ export class Progress {
    * As `run`, but a status other than 0 is an error that shows the last lines.
    * @param {string} what
    * @param {string[]} words
-   * @param {{ terminal?: boolean, cwd?: string }} [options]
+   * @param {{ terminal?: boolean, cwd?: string, namespace?: boolean }} [options]
    */
   async must(what, words, options) {
     const result = await this.run(what, words, options);
@@ -135,7 +138,7 @@ export class Progress {
       process.exit(new Interrupted(signal).status);
     }
     try {
-      this.#child.kill(signal); // From a terminal it has had it already: twice does no harm.
+      this.#child.kill(this.#killed ? "SIGKILL" : signal); // From a terminal it has had it already: twice does no harm.
     } catch {
       // It runs as root: sudo passes on what the terminal sends.
     }
