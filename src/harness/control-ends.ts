@@ -40,6 +40,7 @@ export const welcome: MessageOf<"welcome"> = {
   sourceWhy: "asked for",
   pairing: "optional",
   level: null,
+  keyboardLayout: null,
 };
 
 interface Greeted {
@@ -137,6 +138,7 @@ export class Ends {
       features: [],
       purpose: null,
       waits: null,
+      keyboardLayout: null,
     };
   }
 

@@ -254,6 +254,7 @@ describe("a host refuses, and says why", () => {
       features: [],
       purpose: null,
       waits: null,
+      keyboardLayout: null,
       ...wish,
     });
     const answer = await connection.receive(["refuse"], 2000);

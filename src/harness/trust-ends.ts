@@ -109,6 +109,7 @@ export class TestDevice {
       features: [],
       purpose: "probe",
       waits: null,
+      keyboardLayout: null,
       ...wish,
     });
     return connection;

@@ -135,6 +135,7 @@ export class ProbeSession {
       sourceWhy: "The client only tests the speed of the path.",
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
+      keyboardLayout: null,
     };
   }
 

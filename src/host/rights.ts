@@ -8,6 +8,7 @@ const actions: Partial<Record<MessageType, Action>> = {
   motion: "input",
   position: "input",
   scroll: "input",
+  touch: "input",
   text: "input",
   pendingAnswer: "manage",
 };

@@ -240,6 +240,7 @@ export class HostSession {
       sourceWhy: source.why,
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
+      keyboardLayout: null,
     };
   }
 

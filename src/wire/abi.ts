@@ -33,7 +33,10 @@ export const eventKind = {
   position: 23,
   /** a = horizontal, b = vertical, in 1/120 of a notch; positive is right and down. */
   scroll: 24,
+  /** text = up to 127 bytes of UTF-8 without control characters other than U+0009 and U+000A. */
   text: 25,
+  /** a = finger + 256 * phase (0 down, 1 move, 2 up, 3 cancel), b = x + 65536 * y as position. */
+  touch: 26,
 } as const;
 export type EventKind = keyof typeof eventKind;
 
@@ -86,12 +89,16 @@ export const captureOutput = layout("capture_output", "the output that is captur
   ["reserved", "u32", "0"],
 ]);
 
-export const inputConfig = layout("input_config", "virtual keyboard and pointer of a compositor", [
+export const inputConfig = layout("input_config", "virtual keyboard, pointer and touch screen", [
   ["events", "pointer", "event queue, or 0"],
-  ["socket", "chars", "absolute path of the Wayland socket", 108],
-  ["output", "chars", "output that absolute positions refer to; empty = the first", 64],
+  ["path", "chars", "absolute path of the compositor's or EIS socket, or of the device", 108],
+  ["region", "chars", "what positions refer to: an output or a mapping id; empty = the first", 64],
   ["layout", "chars", "XKB layout, as us or de", 32],
   ["stage", "u32", "stage number for events"],
+  ["fd", "i32", "EIS: a connected socket, taken over also on failure; -1 = connect to path"],
+  ["width", "u32", "EIS: of the wanted region where no mapping id fits; 0 = any"],
+  ["height", "u32", "likewise"],
+  ["reserved", "u32", "0"],
 ]);
 
 export const encodeConfig = layout("encode_config", "encoder stage", [
@@ -261,7 +268,7 @@ export const presentConfig = layout("present_config", "presenter stage", [
   ["terminal", "chars", "path of the terminal, as /dev/tty", 64],
   ["width", "u32", "picture width"],
   ["height", "u32", "picture height"],
-  ["flags", "u32", "bit 0: full screen, bit 1: relative mouse, bit 2: no input"],
+  ["flags", "u32", "bit 0: full screen, 1: relative mouse, 2: no input, 3: text"],
   ["stage", "u32", "stage number for events"],
 ]);
 
@@ -277,4 +284,6 @@ export const knob = {
   grab: 6,
   fullscreen: 7,
   paused: 8,
+  /** 1 = keys that print come as text of this machine's layout, 0 = by their place. */
+  text_input: 9,
 } as const;

@@ -99,6 +99,8 @@ const worst = field(
   }),
 );
 const level = field(levelNames.join(", "), z.enum(levelNames));
+const keyboardLayout = field("word", z.string().regex(/^[a-z][\w-]{0,15}(\([\w-]{1,13}\))?$/));
+const touchPhase = field("down, move, up or cancel", z.enum(["down", "move", "up", "cancel"]));
 const fingerprint = field("64 hex digits", z.string().regex(/^[0-9a-f]{64}$/));
 const pairing = field("optional or required", z.enum(["optional", "required"]));
 
@@ -139,6 +141,9 @@ export const messages = {
       )("probe: only for speed tests, so no desktop is needed; pair: for a PIN; else a stream"),
     ),
     waits: nullable(boolean("true = waits for a person's approval if the host wants pairing")),
+    keyboardLayout: nullable(
+      keyboardLayout("XKB name of the client's keyboard, as us or de(nodeadkeys); nil = not known"),
+    ),
   }),
   welcome: message(
     "host",
@@ -164,6 +169,9 @@ export const messages = {
       pairing: pairing("whether the host serves devices that it does not know"),
       level: nullable(
         level("what the device may do; nil = it is not paired, and may do all but manage"),
+      ),
+      keyboardLayout: nullable(
+        keyboardLayout("by which the host reads keys; nil = the desktop's own, or no desktop"),
       ),
     },
   ),
@@ -362,6 +370,15 @@ export const messages = {
   scroll: message("client", "session", "the wheel turned", {
     h: i16("1/120 of a notch, right is positive"),
     v: i16("1/120 of a notch, down is positive"),
+  }),
+  touch: message("client", "session", "a finger on the picture", {
+    finger: field(
+      `0…${limit("touch_fingers_max") - 1}`,
+      unsigned(limit("touch_fingers_max") - 1),
+    )("which one; free again after up and cancel"),
+    phase: touchPhase("cancel = it was never meant"),
+    x: u16("0 left edge … 65535 right edge of the picture; as before for up and cancel"),
+    y: u16("0 upper edge … 65535 lower edge of the picture"),
   }),
   text: message("client", "session", "text to type, whatever the keyboard's layout", {
     text: field("text", text(limit("text_bytes_max")))("UTF-8"),

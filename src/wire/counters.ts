@@ -190,6 +190,7 @@ export const counterTables = {
     "buttons",
     "motions",
     "scrolls",
+    "touches",
     "texts",
     "merged",
     "dropped",

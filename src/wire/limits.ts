@@ -56,6 +56,7 @@ export const limits = {
   control_message_bytes_max: [65_536, "one control message, length prefix not counted"],
   datagram_bytes_max: [1150, "what one QUIC datagram carries"],
   text_bytes_max: [4096, "one text input message"],
+  touch_fingers_max: [16, "fingers on a touch screen at once: more than most of them tell apart"],
   heartbeat_interval_ms: [1000, "a ping each way on the control stream"],
   heartbeat_timeout_ms: [4000, "silence after which a peer is gone"],
   control_queue_bytes_max: [1_048_576, "control messages that wait for a peer that does not read"],

@@ -107,6 +107,8 @@ export interface Wish {
   readonly purpose: "probe" | "pair" | null;
   /** Waits for a person's approval where the host wants pairing. */
   readonly waits: boolean;
+  /** XKB name of this keyboard's layout; undefined = not known. */
+  readonly keyboardLayout?: string;
 }
 
 /** The hello of this device on a connection. */
@@ -127,6 +129,7 @@ export function helloOf(
     features: [],
     purpose: wish.purpose,
     waits: wish.waits,
+    keyboardLayout: wish.keyboardLayout ?? null,
   };
 }
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2914648194u
+#define PF_ABI_HASH 1114057770u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -50,6 +50,7 @@
 #define PF_CONTROL_MESSAGE_BYTES_MAX 65536 /* one control message, length prefix not counted */
 #define PF_DATAGRAM_BYTES_MAX 1150 /* what one QUIC datagram carries */
 #define PF_TEXT_BYTES_MAX 4096 /* one text input message */
+#define PF_TOUCH_FINGERS_MAX 16 /* fingers on a touch screen at once: more than most of them tell apart */
 #define PF_HEARTBEAT_INTERVAL_MS 1000 /* a ping each way on the control stream */
 #define PF_HEARTBEAT_TIMEOUT_MS 4000 /* silence after which a peer is gone */
 #define PF_CONTROL_QUEUE_BYTES_MAX 1048576 /* control messages that wait for a peer that does not read */
@@ -120,6 +121,7 @@
 #define PF_EVENT_POSITION 23
 #define PF_EVENT_SCROLL 24
 #define PF_EVENT_TEXT 25
+#define PF_EVENT_TOUCH 26
 #define PF_KNOB_CLOCK_OFFSET_NS 1
 #define PF_KNOB_BITRATE_KBPS 2
 #define PF_KNOB_KEYFRAME 3
@@ -128,6 +130,7 @@
 #define PF_KNOB_GRAB 6
 #define PF_KNOB_FULLSCREEN 7
 #define PF_KNOB_PAUSED 8
+#define PF_KNOB_TEXT_INPUT 9
 #define PF_SEAL_TAG_BYTES 16
 #define PF_SEAL_KEY_BYTES 16
 #define PF_SEAL_SALT_BYTES 12
@@ -415,21 +418,29 @@ _Static_assert(offsetof(pf_frame_loss, longest_run) == 14, "longest_run");
 _Static_assert(offsetof(pf_frame_loss, tail_lost) == 16, "tail_lost");
 _Static_assert(offsetof(pf_frame_loss, reserved) == 18, "reserved");
 
-/* virtual keyboard and pointer of a compositor */
+/* virtual keyboard, pointer and touch screen */
 typedef struct pf_input_config {
   void *events; /* event queue, or 0 */
-  char socket[108]; /* absolute path of the Wayland socket */
-  char output[64]; /* output that absolute positions refer to; empty = the first */
+  char path[108]; /* absolute path of the compositor's or EIS socket, or of the device */
+  char region[64]; /* what positions refer to: an output or a mapping id; empty = the first */
   char layout[32]; /* XKB layout, as us or de */
   uint32_t stage; /* stage number for events */
+  int32_t fd; /* EIS: a connected socket, taken over also on failure; -1 = connect to path */
+  uint32_t width; /* EIS: of the wanted region where no mapping id fits; 0 = any */
+  uint32_t height; /* likewise */
+  uint32_t reserved; /* 0 */
 } pf_input_config;
-#define PF_INPUT_CONFIG_BYTES 216
-_Static_assert(sizeof(pf_input_config) == 216, "pf_input_config");
+#define PF_INPUT_CONFIG_BYTES 232
+_Static_assert(sizeof(pf_input_config) == 232, "pf_input_config");
 _Static_assert(offsetof(pf_input_config, events) == 0, "events");
-_Static_assert(offsetof(pf_input_config, socket) == 8, "socket");
-_Static_assert(offsetof(pf_input_config, output) == 116, "output");
+_Static_assert(offsetof(pf_input_config, path) == 8, "path");
+_Static_assert(offsetof(pf_input_config, region) == 116, "region");
 _Static_assert(offsetof(pf_input_config, layout) == 180, "layout");
 _Static_assert(offsetof(pf_input_config, stage) == 212, "stage");
+_Static_assert(offsetof(pf_input_config, fd) == 216, "fd");
+_Static_assert(offsetof(pf_input_config, width) == 220, "width");
+_Static_assert(offsetof(pf_input_config, height) == 224, "height");
+_Static_assert(offsetof(pf_input_config, reserved) == 228, "reserved");
 
 /* one cell of the loss harness */
 typedef struct pf_lab_config {
@@ -481,7 +492,7 @@ typedef struct pf_present_config {
   char terminal[64]; /* path of the terminal, as /dev/tty */
   uint32_t width; /* picture width */
   uint32_t height; /* picture height */
-  uint32_t flags; /* bit 0: full screen, bit 1: relative mouse, bit 2: no input */
+  uint32_t flags; /* bit 0: full screen, 1: relative mouse, 2: no input, 3: text */
   uint32_t stage; /* stage number for events */
 } pf_present_config;
 #define PF_PRESENT_CONFIG_BYTES 728
@@ -872,6 +883,7 @@ typedef struct pf_input_counters {
   uint64_t buttons;
   uint64_t motions;
   uint64_t scrolls;
+  uint64_t touches;
   uint64_t texts;
   uint64_t merged;
   uint64_t dropped;

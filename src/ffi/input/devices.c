@@ -71,10 +71,10 @@ pf_result pf_input_devices_open(pf_input_devices *self, const pf_input_config *c
       .interface = &zwlr_virtual_pointer_manager_v1_interface, .version = 2, .version_min = 1};
   pf_result result = pf_input_keymap_open(&self->keymap, config->layout);
   if (result == PF_OK)
-    result = pf_wayland_open(&self->connection, config->socket, self->globals,
+    result = pf_wayland_open(&self->connection, config->path, self->globals,
                              PF_ARRAY_COUNT(self->globals));
   if (result == PF_OK) result = open_keyboards(self);
-  if (result == PF_OK) result = open_pointer(self, config->output);
+  if (result == PF_OK) result = open_pointer(self, config->region);
   if (result == PF_OK) result = pf_wayland_roundtrip(&self->connection, PF_WAYLAND_ANSWER_MS);
   return result;
 }

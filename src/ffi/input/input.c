@@ -140,8 +140,8 @@ PF_EXPORT pf_result pf_input_open(const pf_input_config *config, pf_input **out)
   pf_input *self = calloc(1, sizeof *self);
   if (self == NULL) return pf_fail(PF_E_MEMORY, "no memory for the input");
   self->config = *config;
-  self->config.socket[sizeof config->socket - 1] = '\0';
-  self->config.output[sizeof config->output - 1] = '\0';
+  self->config.path[sizeof config->path - 1] = '\0';
+  self->config.region[sizeof config->region - 1] = '\0';
   self->config.layout[sizeof config->layout - 1] = '\0';
   self->devices.counters = self->queue.counters = &self->counters;
   pthread_mutex_init(&self->lock, NULL);

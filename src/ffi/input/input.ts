@@ -49,10 +49,11 @@ export class InputDevices {
   constructor(options: InputOptions) {
     const config = writeLayout(inputConfig, {
       events: options.events?.address ?? 0,
-      socket: options.socketPath,
-      output: options.outputName ?? "",
+      path: options.socketPath,
+      region: options.outputName ?? "",
       layout: options.layout ?? "us",
       stage: options.stage ?? 0,
+      fd: -1,
     });
     const out = new OutPointer();
     const { functions, check } = input();

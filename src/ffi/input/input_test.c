@@ -31,7 +31,7 @@ static void *press(void *context) {
 
 static void run(const char *socket) {
   pf_input_config config = {.layout = "us"};
-  snprintf(config.socket, sizeof config.socket, "%s", socket);
+  snprintf(config.path, sizeof config.path, "%s", socket);
   pf_input *input;
   if (pf_input_open(&config, &input) != PF_OK) {
     fprintf(stderr, "open: %s\n", pf_last_error());
