@@ -123,7 +123,9 @@ export class PipeWireServer implements AsyncDisposable {
     this.#bus = undefined;
   }
 
-  #supervise(more: Pick<ConstructorParameters<typeof Supervised>[0], "command" | "folder" | "onLine">) {
+  #supervise(
+    more: Pick<ConstructorParameters<typeof Supervised>[0], "command" | "folder" | "onLine">,
+  ) {
     const { user } = this.#options;
     return new Supervised({ env: this.env, ...(user === undefined ? {} : { user }), ...more });
   }
