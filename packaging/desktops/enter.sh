@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs a command in a Debian folder: the first process of mount and process namespaces of its own,
-# so that every mount and every process ends with it.
+# so that every mount and every process ends with it. It stays root's to the end: a change of user
+# would make the kernel forget that it is to die with its parent.
 #   enter.sh install FOLDER ARCHIVES COMMAND…
 #       as root, with the network of this machine; packages are kept in ARCHIVES
 #   enter.sh use FOLDER CHECKOUT BUILD PICTURES COMMAND…
@@ -22,7 +23,7 @@ install)
   mount --bind "$1" "$folder/var/cache/apt/archives"
   shift
   cp -L /etc/resolv.conf "$folder/etc/resolv.conf"
-  exec chroot "$folder" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+  chroot "$folder" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin ${http_proxy:+"http_proxy=$http_proxy"} "$@"
   ;;
 use)
@@ -40,7 +41,7 @@ use)
   chown "$user:$user" "$folder/run/user/$user" "$build" "$pictures"
   chroot "$folder" /usr/sbin/ip link set lo up
   cd /
-  exec chroot "$folder" /usr/bin/setpriv --reuid punktfunk --regid punktfunk --clear-groups \
+  chroot "$folder" /usr/bin/setpriv --reuid punktfunk --regid punktfunk --clear-groups \
     /usr/bin/env -i HOME=/home/punktfunk USER=punktfunk LOGNAME=punktfunk SHELL=/bin/sh \
     LC_ALL=C.UTF-8 PATH=/punktfunk/node_modules/.bin:/usr/bin:/bin:/usr/sbin TERM="${TERM:-dumb}" \
     XDG_RUNTIME_DIR="/run/user/$user" LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1 \
