@@ -240,7 +240,7 @@ export class HostSession {
       sourceWhy: source.why,
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
-      keyboardLayout: null,
+      keyboardLayout: source.injector?.keyboardLayout ?? null,
     };
   }
 
@@ -478,5 +478,7 @@ function injectMessage(injector: Injector, message: Message): void {
   else if (message.type === "motion") injector.motion(message.dx, message.dy);
   else if (message.type === "position") injector.position(message.x, message.y);
   else if (message.type === "scroll") injector.scroll(message.h, message.v);
-  else if (message.type === "text") injector.text(message.text);
+  else if (message.type === "touch") {
+    injector.touch(message.finger, message.phase, message.x, message.y);
+  } else if (message.type === "text") injector.text(message.text);
 }

@@ -1,35 +1,36 @@
-/* The virtual devices and what is sent to them; used by one thread. */
+/*
+ * The virtual devices of one way into a desktop and what is sent to them. Each library of input has
+ * one implementation; the handle in input.c drives it from one thread.
+ */
 #ifndef PF_INPUT_DEVICES_H
 #define PF_INPUT_DEVICES_H
-#include "../wayland/wayland.h"
-#include "keymap.h"
 #include "queue.h"
 
-struct zwp_virtual_keyboard_v1;
-struct zwlr_virtual_pointer_v1;
+/* Characters behind the one to type that pf_input_devices_type is told. */
+enum { PF_INPUT_AHEAD = 256 };
 
-typedef struct pf_input_devices {
-  pf_wayland connection;
-  pf_wayland_global globals[3]; /* seat, keyboard manager, pointer manager */
-  struct zwp_virtual_keyboard_v1 *keyboard, *text_keyboard;
-  struct zwlr_virtual_pointer_v1 *pointer;
-  pf_input_keymap keymap;
-  pf_input_slots slots; /* what the text keyboard's keymap has */
-  bool slots_sent;
-  int32_t scrolled[2]; /* 1/120 notches that are not yet a whole one: vertical, horizontal */
-  uint8_t down[PF_INPUT_CODES]; /* as in the queue, but as sent */
-  pf_input_counters *counters;
-} pf_input_devices;
+typedef struct pf_input_devices pf_input_devices;
 
-pf_result pf_input_devices_open(pf_input_devices *self, const pf_input_config *config);
+/* As pf_input_open; `counters` outlive the devices. On failure nothing is left. */
+pf_result pf_input_devices_open(const pf_input_config *config, pf_input_counters *counters,
+                                pf_input_devices **out);
+/* NULL is allowed. */
 void pf_input_devices_close(pf_input_devices *self);
+/* Whether more may be sent: false while the desktop does not take what was sent before. */
+bool pf_input_devices_ready(pf_input_devices *self);
+/*
+ * Sends what is left, waits for the desktop, `wake_fd` (an eventfd; it is read) or the time
+ * `until_ns` (CLOCK_MONOTONIC, UINT64_MAX = never). PF_E_CLOSED when the desktop has ended.
+ */
+pf_result pf_input_devices_wait(pf_input_devices *self, int wake_fd, uint64_t until_ns);
+/* Waits until what was sent has arrived, this long at most. */
+void pf_input_devices_settle(pf_input_devices *self, uint32_t ms_max);
 /* Sends an event that is not a character. */
 void pf_input_devices_send(pf_input_devices *self, const pf_input_event *event);
-/* Whether a character needs a slot of the text keyboard that it does not have yet. */
-bool pf_input_devices_needs_slot(const pf_input_devices *self, uint32_t character);
-/* Gives the characters slots (beginning anew where they do not fit) and sends the keymap. */
-void pf_input_devices_set_slots(pf_input_devices *self, const pf_input_slots *wanted);
-void pf_input_devices_type(pf_input_devices *self, uint32_t character);
+/* Whether a character can be typed at all. The only call that other threads make. */
+bool pf_input_devices_can_type(pf_input_devices *self, uint32_t character);
+/* Types the first character; `count` - 1 follow it. */
+void pf_input_devices_type(pf_input_devices *self, const uint32_t *characters, uint32_t count);
 /* Releases all that was sent as pressed. */
 void pf_input_devices_release(pf_input_devices *self);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices.h"
+#include "queue.h"
 
 enum {
   PACE_NS = 1000000,
@@ -20,7 +21,7 @@ enum {
 
 struct pf_input {
   pf_input_config config;
-  pf_input_devices devices;
+  pf_input_devices *devices;
   pthread_mutex_t lock; /* of the queue */
   pf_input_queue queue;
   uint32_t text[PF_TEXT_BYTES_MAX]; /* under the lock */
@@ -34,16 +35,21 @@ struct pf_input {
   pf_input_counters counters;
 };
 
-/* Characters of the text that waits which lack a slot, as many as fit; under the lock. */
-static void collect_slots(const pf_input *self, pf_input_slots *out) {
-  out->count = 0;
-  for (uint32_t i = 0; out->count < PF_INPUT_SLOTS; i++) {
-    const pf_input_event *event = pf_input_queue_peek(&self->queue, i);
-    if (event == NULL || event->kind != PF_INPUT_CHARACTER) return;
-    uint32_t character = (uint32_t)event->a;
-    if (!pf_input_devices_needs_slot(&self->devices, character)) continue;
-    if (pf_input_slots_find(out, character) < 0) out->characters[out->count++] = character;
+/* The first event and, if it is one, the characters that wait; under the lock. */
+typedef struct due_events {
+  pf_input_event event;
+  uint32_t characters[1 + PF_INPUT_AHEAD];
+  uint32_t count;
+} due_events;
+
+static void take(pf_input *self, due_events *out) {
+  out->event = *pf_input_queue_peek(&self->queue, 0);
+  for (out->count = 0; out->count <= PF_INPUT_AHEAD; out->count++) {
+    const pf_input_event *event = pf_input_queue_peek(&self->queue, out->count);
+    if (event == NULL || event->kind != PF_INPUT_CHARACTER) break;
+    out->characters[out->count] = (uint32_t)event->a;
   }
+  pf_input_queue_pop(&self->queue);
 }
 
 static uint64_t due_ns(const pf_input *self, const pf_input_event *event) {
@@ -54,16 +60,19 @@ static uint64_t due_ns(const pf_input *self, const pf_input_event *event) {
       return self->motion_ns;
     case PF_INPUT_CHARACTER:
       return self->character_ns;
+    case PF_INPUT_TOUCH:
+      return event->phase == PF_INPUT_TOUCH_MOVE ? self->motion_ns : self->edge_ns;
     default:
       return self->edge_ns;
   }
 }
 
 /* Notes when the next event of this kind may be sent. */
-static void pace(pf_input *self, pf_input_kind kind, uint64_t now_ns) {
-  if (kind == PF_INPUT_CHARACTER) {
+static void pace(pf_input *self, const pf_input_event *event, uint64_t now_ns) {
+  bool touches = event->kind == PF_INPUT_TOUCH && event->phase != PF_INPUT_TOUCH_MOVE;
+  if (event->kind == PF_INPUT_CHARACTER) {
     self->character_ns = now_ns + PACE_NS;
-  } else if (kind != PF_INPUT_KEY && kind != PF_INPUT_BUTTON) {
+  } else if (!touches && event->kind != PF_INPUT_KEY && event->kind != PF_INPUT_BUTTON) {
     self->motion_ns = now_ns + PACE_NS;
   } else {
     uint64_t burst_ns = now_ns - EDGE_BURST_NS;
@@ -71,36 +80,21 @@ static void pace(pf_input *self, pf_input_kind kind, uint64_t now_ns) {
   }
 }
 
-static void send(pf_input *self, const pf_input_event *event, const pf_input_slots *slots,
-                 uint64_t now_ns) {
-  pace(self, event->kind, now_ns);
-  if (event->kind != PF_INPUT_CHARACTER) {
-    pf_input_devices_send(&self->devices, event);
-    return;
-  }
-  if (slots->count > 0) pf_input_devices_set_slots(&self->devices, slots);
-  pf_input_devices_type(&self->devices, (uint32_t)event->a);
-}
 
 /* Sends the first event if its time has come. Returns when to call again: 0 = at once. */
 static uint64_t step(pf_input *self) {
   uint64_t now_ns = pf_now_ns();
   if (now_ns < self->settled_ns) return self->settled_ns;
-  pf_input_slots slots = {.count = 0};
+  due_events next;
   pthread_mutex_lock(&self->lock);
   const pf_input_event *first = pf_input_queue_peek(&self->queue, 0);
   uint64_t due = first == NULL ? UINT64_MAX : due_ns(self, first);
-  pf_input_event event = {0};
-  if (due <= now_ns) {
-    event = *first;
-    if (event.kind == PF_INPUT_CHARACTER &&
-        pf_input_devices_needs_slot(&self->devices, (uint32_t)event.a))
-      collect_slots(self, &slots);
-    pf_input_queue_pop(&self->queue);
-  }
+  if (due <= now_ns) take(self, &next);
   pthread_mutex_unlock(&self->lock);
   if (due > now_ns) return due;
-  send(self, &event, &slots, now_ns);
+  pace(self, &next.event, now_ns);
+  if (next.count > 0) pf_input_devices_type(self->devices, next.characters, next.count);
+  else pf_input_devices_send(self->devices, &next.event);
   return 0;
 }
 
@@ -114,19 +108,18 @@ static void end(pf_input *self) {
 
 static void *run(void *argument) {
   pf_input *self = argument;
-  pf_wayland *connection = &self->devices.connection;
   pf_thread_name("pf-input");
   while (!atomic_load(&self->stopping)) {
-    /* While the compositor does not read, nothing more is put into the connection's buffer. */
-    uint64_t until_ns = pf_wayland_flushed(connection) ? step(self) : UINT64_MAX;
+    /* While the desktop does not read, nothing more is put into the connection's buffer. */
+    uint64_t until_ns = pf_input_devices_ready(self->devices) ? step(self) : UINT64_MAX;
     if (until_ns == 0) continue;
-    if (pf_wayland_wait(connection, self->wake_fd, until_ns) == PF_WAYLAND_GONE) {
+    if (pf_input_devices_wait(self->devices, self->wake_fd, until_ns) != PF_OK) {
       end(self);
       return NULL;
     }
   }
-  if (pf_wayland_flushed(connection)) pf_input_devices_release(&self->devices);
-  pf_wayland_roundtrip(connection, CLOSE_MS_MAX);
+  if (pf_input_devices_ready(self->devices)) pf_input_devices_release(self->devices);
+  pf_input_devices_settle(self->devices, CLOSE_MS_MAX);
   return NULL;
 }
 
@@ -143,11 +136,12 @@ PF_EXPORT pf_result pf_input_open(const pf_input_config *config, pf_input **out)
   self->config.path[sizeof config->path - 1] = '\0';
   self->config.region[sizeof config->region - 1] = '\0';
   self->config.layout[sizeof config->layout - 1] = '\0';
-  self->devices.counters = self->queue.counters = &self->counters;
+  self->queue.counters = &self->counters;
   pthread_mutex_init(&self->lock, NULL);
   self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  pf_result result = self->wake_fd >= 0 ? pf_input_devices_open(&self->devices, &self->config)
-                                        : pf_fail(PF_E_SYSTEM, "eventfd: %s", strerror(errno));
+  pf_result result = pf_fail(PF_E_SYSTEM, "eventfd: %s", strerror(errno));
+  if (self->wake_fd >= 0)
+    result = pf_input_devices_open(&self->config, &self->counters, &self->devices);
   if (result == PF_OK) {
     self->settled_ns = pf_now_ns() + PF_INPUT_SETTLE_MS * 1000000ull;
     int error = pthread_create(&self->thread, NULL, run, self);
@@ -169,7 +163,7 @@ PF_EXPORT void pf_input_close(pf_input *self) {
     wake(self);
     pthread_join(self->thread, NULL);
   }
-  pf_input_devices_close(&self->devices);
+  pf_input_devices_close(self->devices);
   if (self->wake_fd >= 0) close(self->wake_fd);
   pthread_mutex_destroy(&self->lock);
   free(self);
@@ -217,16 +211,34 @@ PF_EXPORT pf_result pf_input_scroll(pf_input *self, int32_t horizontal, int32_t 
   return push(self, (pf_input_event){.kind = PF_INPUT_SCROLL, .a = horizontal, .b = vertical});
 }
 
+PF_EXPORT pf_result pf_input_touch(pf_input *self, uint32_t finger, uint32_t phase, uint32_t x,
+                                   uint32_t y) {
+  if (finger >= PF_TOUCH_FINGERS_MAX || phase > PF_INPUT_TOUCH_CANCEL)
+    return pf_fail(PF_E_ARGUMENT, "no finger %u does %u", finger, phase);
+  if (x > UINT16_MAX || y > UINT16_MAX)
+    return pf_fail(PF_E_ARGUMENT, "%u, %u is not a place on the output", x, y);
+  return push(self, (pf_input_event){.kind = PF_INPUT_TOUCH,
+                                     .a = (int32_t)x,
+                                     .b = (int32_t)y,
+                                     .finger = (uint8_t)finger,
+                                     .phase = (uint8_t)phase});
+}
+
 PF_EXPORT pf_result pf_input_text(pf_input *self, const uint8_t *text, uint32_t bytes) {
   if (atomic_load(&self->gone)) return pf_fail(PF_E_CLOSED, "the compositor has ended");
   if (bytes > PF_TEXT_BYTES_MAX)
     return pf_fail(PF_E_ARGUMENT, "a text of %u bytes, %d at most", bytes, PF_TEXT_BYTES_MAX);
   pthread_mutex_lock(&self->lock);
   int32_t count = pf_input_decode_text(text, bytes, self->text);
+  uint32_t lacking = 0;
+  for (int32_t i = 0; i < count && lacking == 0; i++)
+    if (!pf_input_devices_can_type(self->devices, self->text[i])) lacking = self->text[i];
   pf_result result = PF_E_ARGUMENT;
-  if (count >= 0) result = pf_input_queue_push_text(&self->queue, self->text, (uint32_t)count);
+  if (lacking != 0) result = PF_E_UNSUPPORTED;
+  else if (count >= 0) result = pf_input_queue_push_text(&self->queue, self->text, (uint32_t)count);
   pthread_mutex_unlock(&self->lock);
   if (count < 0) return pf_fail(result, "the text holds what can't be typed");
+  if (lacking != 0) return pf_fail(result, "the keyboard's layout has no U+%04X", lacking);
   wake(self);
   return result == PF_OK ? PF_OK : pf_fail(result, "too much input waits");
 }

@@ -22,6 +22,7 @@ static void *press(void *context) {
     pf_input_motion(input, (int32_t)(i % 512) - 256, 256);
     pf_input_position(input, i % 65536, i * 7 % 65536);
     pf_input_scroll(input, 1, -1);
+    pf_input_touch(input, i % 3, i / 3 % 4, i % 65536, i * 7 % 65536);
     if (i % 100 == 0) pf_input_text(input, (const uint8_t *)text, sizeof text - 1);
     if (i % 500 == 0) usleep(100000);
   }

@@ -1,6 +1,6 @@
 LIBRARIES += input
 PROTOCOLS += virtual-keyboard-unstable-v1 wlr-virtual-pointer-unstable-v1
-input_SOURCES := input/input.c input/devices.c input/keymap.c input/queue.c \
+input_SOURCES := input/input.c input/wlroots.c input/keymap.c input/queue.c \
   wayland/wayland.c wayland/output.c
 input_PACKAGES := wayland-client xkbcommon
 input_PROTOCOLS := virtual-keyboard-unstable-v1 wlr-virtual-pointer-unstable-v1 \

@@ -11,16 +11,18 @@ static int32_t add(int32_t a, int32_t b) {
   return a > 0 ? INT32_MAX : INT32_MIN;
 }
 
-static bool is_edge(pf_input_kind kind) {
-  return kind == PF_INPUT_KEY || kind == PF_INPUT_BUTTON || kind == PF_INPUT_CHARACTER;
+static bool is_edge(const pf_input_event *event) {
+  if (event->kind == PF_INPUT_TOUCH) return event->phase != PF_INPUT_TOUCH_MOVE;
+  return event->kind == PF_INPUT_KEY || event->kind == PF_INPUT_BUTTON ||
+         event->kind == PF_INPUT_CHARACTER;
 }
 
-/* The event of a kind among those behind the last edge; there is one at most. */
-static pf_input_event *find_merged(pf_input_queue *queue, pf_input_kind kind) {
+/* The event of a kind (and finger) among those behind the last edge; there is one at most. */
+static pf_input_event *find_merged(pf_input_queue *queue, pf_input_kind kind, uint8_t finger) {
   for (uint32_t i = queue->count; i > 0; i--) {
     pf_input_event *event = &queue->ring[(queue->head + i - 1) % PF_INPUT_RING];
-    if (event->kind == kind) return event;
-    if (is_edge(event->kind)) return NULL;
+    if (is_edge(event)) return NULL;
+    if (event->kind == kind && event->finger == finger) return event;
   }
   return NULL;
 }
@@ -28,14 +30,18 @@ static pf_input_event *find_merged(pf_input_queue *queue, pf_input_kind kind) {
 /* Whether the event became part of one behind the last edge. A place makes motion before it void,
  * so that a motion always lies behind the place. */
 static bool merge(pf_input_queue *queue, const pf_input_event *event) {
-  pf_input_event *same = find_merged(queue, event->kind);
+  pf_input_event *same = find_merged(queue, event->kind, event->finger);
+  if (event->kind == PF_INPUT_TOUCH) {
+    if (same != NULL) *same = *event;
+    return same != NULL;
+  }
   if (event->kind != PF_INPUT_POSITION) {
     if (same == NULL) return false;
     same->a = add(same->a, event->a);
     same->b = add(same->b, event->b);
     return true;
   }
-  pf_input_event *motion = find_merged(queue, PF_INPUT_MOTION);
+  pf_input_event *motion = find_merged(queue, PF_INPUT_MOTION, 0);
   if (same != NULL && motion != NULL) motion->a = motion->b = 0;
   if (same == NULL) same = motion;
   if (same == NULL) return false;
@@ -48,13 +54,15 @@ static pf_result drop(pf_input_queue *queue) {
   return PF_E_FULL;
 }
 
-static pf_result push_edge(pf_input_queue *queue, pf_input_event event) {
-  uint8_t *pressed = &queue->pressed[event.a];
-  bool down = event.b != 0;
-  if ((*pressed != 0) == down) {
-    pf_count(queue->counters->ignored, 1);
-    return PF_OK;
-  }
+static pf_result ignore(pf_input_queue *queue) {
+  pf_count(queue->counters->ignored, 1);
+  return PF_OK;
+}
+
+/* `held` is the number of the key, button or finger among all that can be held. */
+static pf_result push_edge(pf_input_queue *queue, pf_input_event event, uint32_t held, bool down) {
+  uint8_t *pressed = &queue->pressed[held];
+  if ((*pressed != 0) == down) return ignore(queue);
   if (down && queue->count >= PF_INPUT_QUEUE_EVENTS) return drop(queue);
   *pressed = down ? (uint8_t)(1 + event.kind) : 0;
   append(queue, event);
@@ -62,7 +70,13 @@ static pf_result push_edge(pf_input_queue *queue, pf_input_event event) {
 }
 
 pf_result pf_input_queue_push(pf_input_queue *queue, pf_input_event event) {
-  if (event.kind == PF_INPUT_KEY || event.kind == PF_INPUT_BUTTON) return push_edge(queue, event);
+  if (event.kind == PF_INPUT_KEY || event.kind == PF_INPUT_BUTTON)
+    return push_edge(queue, event, (uint32_t)event.a, event.b != 0);
+  if (event.kind == PF_INPUT_TOUCH) {
+    uint32_t held = PF_INPUT_CODES + event.finger;
+    if (is_edge(&event)) return push_edge(queue, event, held, event.phase == PF_INPUT_TOUCH_DOWN);
+    if (queue->pressed[held] == 0) return ignore(queue);
+  }
   if (merge(queue, &event)) {
     pf_count(queue->counters->merged, 1);
     return PF_OK;
@@ -82,10 +96,16 @@ pf_result pf_input_queue_push_text(pf_input_queue *queue, const uint32_t *charac
 }
 
 void pf_input_queue_release_all(pf_input_queue *queue) {
-  for (int32_t code = 0; code < PF_INPUT_CODES; code++) {
-    if (queue->pressed[code] == 0) continue;
-    pf_input_kind kind = (pf_input_kind)(queue->pressed[code] - 1);
-    push_edge(queue, (pf_input_event){.kind = kind, .a = code, .b = 0});
+  for (uint32_t held = 0; held < PF_INPUT_HOLDABLE; held++) {
+    if (queue->pressed[held] == 0) continue;
+    pf_input_event event = {.kind = (pf_input_kind)(queue->pressed[held] - 1)};
+    if (event.kind == PF_INPUT_TOUCH) {
+      event.finger = (uint8_t)(held - PF_INPUT_CODES);
+      event.phase = PF_INPUT_TOUCH_CANCEL;
+    } else {
+      event.a = (int32_t)held;
+    }
+    push_edge(queue, event, held, false);
   }
 }
 

@@ -2,8 +2,8 @@
  * The bounded queue between the callers and the thread. Not locked: the caller holds a lock.
  *
  * Why a release always has room: a press is taken only while fewer than PF_INPUT_QUEUE_EVENTS wait,
- * and a release only of a code whose press was taken. Beyond that number nothing but releases is
- * taken, each of another code, and there are PF_INPUT_CODES of them at most.
+ * and a release only of a code or a finger whose press was taken. Beyond that number nothing but
+ * releases is taken, each of another one, and there are PF_INPUT_HOLDABLE of them at most.
  */
 #ifndef PF_INPUT_QUEUE_H
 #define PF_INPUT_QUEUE_H
@@ -11,8 +11,9 @@
 
 enum {
   PF_INPUT_CODES = 0x300, /* KEY_CNT of linux/input-event-codes.h; buttons lie among the keys */
+  PF_INPUT_HOLDABLE = PF_INPUT_CODES + PF_TOUCH_FINGERS_MAX,
   PF_INPUT_QUEUE_EVENTS = 8192, /* two of the longest texts */
-  PF_INPUT_RING = PF_INPUT_QUEUE_EVENTS + PF_INPUT_CODES,
+  PF_INPUT_RING = PF_INPUT_QUEUE_EVENTS + PF_INPUT_HOLDABLE,
 };
 
 typedef enum pf_input_kind {
@@ -22,17 +23,26 @@ typedef enum pf_input_kind {
   PF_INPUT_POSITION, /* a = x, b = y */
   PF_INPUT_SCROLL, /* a = horizontal, b = vertical */
   PF_INPUT_CHARACTER, /* a = code point */
+  PF_INPUT_TOUCH, /* a = x, b = y, 0…65535 */
 } pf_input_kind;
+
+typedef enum pf_input_phase {
+  PF_INPUT_TOUCH_DOWN,
+  PF_INPUT_TOUCH_MOVE,
+  PF_INPUT_TOUCH_UP,
+  PF_INPUT_TOUCH_CANCEL,
+} pf_input_phase;
 
 typedef struct pf_input_event {
   pf_input_kind kind;
   int32_t a, b;
+  uint8_t finger, phase; /* of touches */
 } pf_input_event;
 
 typedef struct pf_input_queue {
   pf_input_event ring[PF_INPUT_RING];
   uint32_t head, count;
-  uint8_t pressed[PF_INPUT_CODES]; /* 1 + kind of what was taken as pressed, 0 = up */
+  uint8_t pressed[PF_INPUT_HOLDABLE]; /* 1 + kind of what was taken as pressed, 0 = up */
   pf_input_counters *counters; /* its merged, dropped and ignored */
 } pf_input_queue;
 

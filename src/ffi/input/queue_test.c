@@ -26,26 +26,40 @@ static pf_input_event edge(pf_input_kind kind, int32_t code, int32_t down) {
   return (pf_input_event){.kind = kind, .a = code, .b = down};
 }
 
+static pf_input_event touch(int32_t finger, pf_input_phase phase, int32_t x, int32_t y) {
+  return (pf_input_event){.kind = PF_INPUT_TOUCH,
+                          .finger = (uint8_t)finger,
+                          .phase = (uint8_t)phase,
+                          .a = x,
+                          .b = y};
+}
+
 static void never_drops_a_release(void) {
   pf_input_queue *queue = make_queue();
-  uint8_t held[PF_INPUT_CODES] = {0};
+  uint8_t held[PF_INPUT_HOLDABLE] = {0};
   srand(1);
   for (uint32_t i = 0; i < 100000; i++) {
     int32_t code = rand() % PF_INPUT_CODES;
     pf_input_kind kind = code >= 0x110 && code < 0x120 ? PF_INPUT_BUTTON : PF_INPUT_KEY;
     bool down = rand() % 3 != 0;
-    pf_result result = pf_input_queue_push(queue, edge(kind, code, down));
+    pf_input_event event = edge(kind, code, down);
+    if (i % 16 == 0) event = touch(rand() % PF_TOUCH_FINGERS_MAX, down ? PF_INPUT_TOUCH_DOWN
+                                                                     : PF_INPUT_TOUCH_UP, 1, 2);
+    pf_result result = pf_input_queue_push(queue, event);
     if (down) EXPECT(result == PF_OK || result == PF_E_FULL);
     else EXPECT(result == PF_OK);
   }
   EXPECT(counters.dropped > 0 && counters.ignored > 0);
   pf_input_queue_release_all(queue);
   for (const pf_input_event *event; (event = pf_input_queue_peek(queue, 0)) != NULL;) {
-    EXPECT(held[event->a] == (event->b == 0)); /* each edge changes something */
-    held[event->a] = event->b != 0;
+    bool touches = event->kind == PF_INPUT_TOUCH;
+    uint8_t *of = &held[touches ? PF_INPUT_CODES + event->finger : event->a];
+    bool down = touches ? event->phase == PF_INPUT_TOUCH_DOWN : event->b != 0;
+    EXPECT((*of == 0) == down); /* each edge changes something */
+    *of = down;
     pf_input_queue_pop(queue);
   }
-  for (int32_t code = 0; code < PF_INPUT_CODES; code++) EXPECT(held[code] == 0);
+  for (int32_t i = 0; i < PF_INPUT_HOLDABLE; i++) EXPECT(held[i] == 0);
   free(queue);
 }
 
@@ -87,6 +101,38 @@ static void merges_what_lies_between_edges(void) {
   free(queue);
 }
 
+static void expect_touch(pf_input_queue *queue, int32_t finger, pf_input_phase phase, int32_t x) {
+  const pf_input_event *event = pf_input_queue_peek(queue, 0);
+  EXPECT(event != NULL && event->kind == PF_INPUT_TOUCH && event->finger == finger);
+  EXPECT(event->phase == phase && (phase == PF_INPUT_TOUCH_CANCEL || event->a == x));
+  pf_input_queue_pop(queue);
+}
+
+static void merges_the_moves_of_each_finger(void) {
+  pf_input_queue *queue = make_queue();
+  pf_input_queue_push(queue, touch(3, PF_INPUT_TOUCH_MOVE, 1, 1)); /* is up: ignored */
+  pf_input_queue_push(queue, touch(3, PF_INPUT_TOUCH_UP, 1, 1));
+  EXPECT(counters.ignored == 2 && queue->count == 0);
+  pf_input_queue_push(queue, touch(0, PF_INPUT_TOUCH_DOWN, 10, 0));
+  pf_input_queue_push(queue, touch(1, PF_INPUT_TOUCH_DOWN, 20, 0));
+  for (int32_t i = 0; i < 1000; i++) {
+    pf_input_queue_push(queue, touch(0, PF_INPUT_TOUCH_MOVE, 100 + i, 0));
+    pf_input_queue_push(queue, touch(1, PF_INPUT_TOUCH_MOVE, 2000 + i, 0));
+  }
+  pf_input_queue_push(queue, touch(1, PF_INPUT_TOUCH_UP, 3000, 0));
+  pf_input_queue_push(queue, touch(0, PF_INPUT_TOUCH_MOVE, 1, 0));
+  pf_input_queue_release_all(queue);
+  expect_touch(queue, 0, PF_INPUT_TOUCH_DOWN, 10);
+  expect_touch(queue, 1, PF_INPUT_TOUCH_DOWN, 20);
+  expect_touch(queue, 0, PF_INPUT_TOUCH_MOVE, 1099);
+  expect_touch(queue, 1, PF_INPUT_TOUCH_MOVE, 2999);
+  expect_touch(queue, 1, PF_INPUT_TOUCH_UP, 3000);
+  expect_touch(queue, 0, PF_INPUT_TOUCH_MOVE, 1);
+  expect_touch(queue, 0, PF_INPUT_TOUCH_CANCEL, 0);
+  EXPECT(queue->count == 0 && counters.dropped == 0);
+  free(queue);
+}
+
 static void takes_a_text_whole_or_not_at_all(void) {
   pf_input_queue *queue = make_queue();
   static uint32_t characters[PF_INPUT_QUEUE_EVENTS + 1];
@@ -124,6 +170,7 @@ static void decodes_what_can_be_typed(void) {
 int main(void) {
   never_drops_a_release();
   merges_what_lies_between_edges();
+  merges_the_moves_of_each_finger();
   takes_a_text_whole_or_not_at_all();
   decodes_what_can_be_typed();
   return 0;

@@ -130,6 +130,30 @@ describe.skipIf(!swayInstalled)("input into a real desktop", () => {
     expect(notches).toEqual(["discrete 0 1", "discrete 1 -2", "discrete 0 1"]);
   });
 
+  test("moves the pointer by the first finger, with the left button", async () => {
+    const from = desktop.lines.length;
+    injector.touch(5, "down", 32_768, 32_768);
+    injector.touch(0, "down", 0, 0);
+    injector.touch(0, "move", 100, 100);
+    injector.touch(5, "move", 16_384, 32_768);
+    injector.touch(0, "up", 0, 0);
+    injector.touch(5, "up", 0, 0);
+    await desktop.line("button 272 0", from);
+    injector.touch(1, "down", 65_535, 65_535);
+    injector.releaseAll();
+    await desktop.line((line) => line === "button 272 0", desktop.lines.length);
+    const seen = desktop.lines.slice(from).map((line) => line.replace(/\.\d+/g, ""));
+    expect(seen.filter((line) => /^(at|button)/.test(line))).toEqual([
+      "at 640 360",
+      "button 272 1",
+      "at 320 360",
+      "button 272 0",
+      "at 1279 719",
+      "button 272 1",
+      "button 272 0",
+    ]);
+  });
+
   test("releases everything that is held, and nothing twice", async () => {
     const from = desktop.lines.length;
     injector.key(usage("LEFTCTRL"), true);

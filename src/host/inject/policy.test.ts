@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { millis } from "../../base/units.ts";
-import { type InputTarget, SessionInjector } from "./inject.ts";
+import { SessionInjector } from "./inject.ts";
 import { initialRate, takeTokens } from "./rate.ts";
+import type { InputTarget } from "./target.ts";
 import { checkText } from "./text.ts";
 
 /** What an injector passed on, as words. */
@@ -17,6 +18,7 @@ function recorder() {
     motion: note("motion"),
     position: note("position"),
     scroll: note("scroll"),
+    touch: note("touch"),
     close: note("close"),
     text: (text) => {
       calls.push(`text ${text}`);
@@ -28,7 +30,7 @@ function recorder() {
   const wait = (ms: number) => {
     now += ms;
   };
-  return { calls, injector, wait };
+  return { calls, injector, target, wait };
 }
 
 describe("a session's input", () => {
@@ -94,6 +96,65 @@ describe("a session's input", () => {
     wait(1000);
     injector.key(0x04, true);
     expect(calls.at(-1)).toBe("key 30 true");
+  });
+
+  test("follows fingers, and knows nothing of one that is not down", () => {
+    const { calls, injector } = recorder();
+    injector.touch(1, "move", 5, 5);
+    injector.touch(1, "down", 10, 20);
+    injector.touch(1, "down", 11, 21);
+    injector.touch(0, "down", 0, 65_535);
+    injector.touch(1, "move", 30, 40);
+    injector.touch(1, "up", 99, 99);
+    injector.touch(1, "up", 99, 99);
+    injector.touch(2, "cancel", 0, 0);
+    expect(calls).toEqual([
+      "touch 1 down 10 20",
+      "touch 0 down 0 65535",
+      "touch 1 move 30 40",
+      "touch 1 up 30 40",
+    ]);
+    injector.touch(16, "down", 0, 0);
+    injector.touch(3, "down", 65_536, 0);
+    expect(injector.refused).toBe(2);
+  });
+
+  test("takes its fingers off the picture at the end", () => {
+    const { calls, injector } = recorder();
+    injector.touch(4, "down", 1, 2);
+    injector.touch(4, "move", 3, 4);
+    injector.releaseAll();
+    injector.close();
+    expect(calls.slice(2)).toEqual(["touch 4 cancel 3 4", "close"]);
+  });
+
+  test("bounds a flood of everything at once, and leaves nothing down", () => {
+    const { calls, injector } = recorder();
+    for (let i = 0; i < 20_000; i++) {
+      injector.touch(i % 16, "down", i, i);
+      injector.touch(i % 16, "move", i, 0);
+      injector.key(4 + (i % 26), true);
+      injector.button(1 + (i % 5), true);
+      injector.motion(1, 1);
+      if (i % 3 === 0) injector.touch(i % 16, "up", 0, 0);
+      if (i % 5 === 0) injector.key(4 + (i % 26), false);
+    }
+    expect(injector.refused).toBeGreaterThan(10_000);
+    expect(calls.length).toBeLessThan(16_000 + 3 * 400);
+    injector.releaseAll();
+    const held = new Set<string>();
+    for (const call of calls) {
+      const [what, which, how] = call.split(" ");
+      if (how === "true" || how === "down") held.add(`${what} ${which}`);
+      else if (how !== "move") held.delete(`${what} ${which}`);
+    }
+    expect([...held]).toEqual([]);
+  });
+
+  test("says when the desktop's keyboard lacks a character", () => {
+    const target = { ...recorder().target, text: () => false };
+    const injector = new SessionInjector(target, () => millis(0));
+    expect(injector.text("ж")).toStartWith("The desktop's keyboard can't type this text");
   });
 
   test("bounds text and says so", () => {

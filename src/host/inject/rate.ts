@@ -35,9 +35,9 @@ export function takeTokens(
   return { allowed: true, state: { tokens: tokens - cost, at } };
 }
 
-/** Key and button presses: the fastest typists and macros stay far below 200 a second. */
+/** Presses of keys and buttons, and fingers put down: the fastest typists and macros stay far below 200 a second. */
 export const pressAllowance: Allowance = { perSecond: 200, burst: 400 };
-/** Motion and scrolling: twice what the fastest mice report (8 kHz). */
+/** Motion, scrolling and moves of fingers: twice what the fastest mice report (8 kHz). */
 export const motionAllowance: Allowance = { perSecond: 16_000, burst: 16_000 };
 /** Characters of text: as fast as the desktop is typed into, and one longest message at once. */
 export const textAllowance: Allowance = { perSecond: 1000, burst: 4096 };

@@ -8,6 +8,8 @@ export type TouchPhase = "down" | "move" | "up" | "cancel";
  * and dropped. Order is kept.
  */
 export interface InputTarget {
+  /** XKB layout by which key codes are read; undefined = the desktop's own, which is not known. */
+  readonly keyboardLayout?: string;
   /** `code` is an evdev KEY_*. */
   key(code: number, down: boolean): void;
   /** `code` is an evdev BTN_*. */
@@ -20,7 +22,10 @@ export interface InputTarget {
   scroll(horizontal: number, vertical: number): void;
   /** A finger 0…15 at a place on the picture, both 0…65535. */
   touch(finger: number, phase: TouchPhase, x: number, y: number): void;
-  /** Types a text; false when it can't be taken, and then none of it is typed. */
+  /**
+   * Types a text, whatever modifiers are held; false when it can't be taken, and then none of it is
+   * typed.
+   */
   text(text: string): boolean;
   /** Releases what is down and frees. Idempotent. */
   close(): void;
