@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Program, startHostProgram } from "../harness/program.ts";
+import { Program, programCommand, startHostProgram } from "../harness/program.ts";
 
 let home: string;
 let host: Awaited<ReturnType<typeof startHostProgram>>;
@@ -179,5 +179,34 @@ describe("what works", () => {
   test("a host that was trusted once is known", async () => {
     const { code } = await connect("--mode", "640x360@60", "--duration", "0.5");
     expect(code).toBe(0);
+  });
+});
+
+describe("a reader that goes away", () => {
+  const discover = [...programCommand, "discover", "--seconds", "100ms", "--json"].join(" ");
+  const serve = [...programCommand, "serve", "--source", "synthetic", "--port", "0"].join(" ");
+
+  test("ends the command in order", async () => {
+    const ports = "--media-port 0 --mgmt-port 0 --no-advertise --json";
+    const script = `{ ${serve} ${ports}; echo "ended $?" >&2; } | head -n 1`;
+    const shell = Bun.spawn(["sh", "-c", script], {
+      env: { ...process.env, PUNKTFUNK_HOME: join(home, "head") },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const words = await new Response(shell.stderr).text();
+    expect(words).toContain("ended 130");
+    expect(words).not.toContain("EPIPE");
+  });
+
+  test("because its disk is full is told", async () => {
+    const shell = Bun.spawn(["sh", "-c", `${discover} > /dev/full`], {
+      env: { ...process.env, PUNKTFUNK_HOME: join(home, "full") },
+      stdin: "ignore",
+      stderr: "pipe",
+    });
+    expect(await new Response(shell.stderr).text()).toContain("no space left");
+    expect(await shell.exited).toBe(1);
   });
 });

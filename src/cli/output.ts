@@ -3,7 +3,7 @@
  * nothing but those lines is written to stdout; without it, stdout stays empty too.
  */
 import { createConsola } from "consola";
-import type { PfError } from "../base/errors.ts";
+import { ExitCode, type PfError } from "../base/errors.ts";
 
 export class Output {
   readonly json: boolean;
@@ -16,6 +16,7 @@ export class Output {
     stderr: process.stderr,
     formatOptions: { date: false, compact: true },
   });
+  #isUnread = false;
   #live = "";
   #questions = 0;
   /** What is to be said when no question is open any more. */
@@ -25,6 +26,20 @@ export class Output {
     this.json = options.json;
     this.canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true;
     this.interactive = this.canAsk && !options.json;
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on("error", (error: NodeJS.ErrnoException) => this.#onUnwritable(stream, error));
+    }
+  }
+
+  /** Who read has gone, as `head` does: a command that still runs ends in order. */
+  #onUnwritable(stream: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+    if (this.#isUnread) return;
+    this.#isUnread = true;
+    if (stream !== process.stderr) {
+      if (error.code !== "EPIPE") this.warn(`Standard output can't be written: ${error.message}.`);
+      if (process.listenerCount("SIGHUP") > 0) process.kill(process.pid, "SIGHUP");
+      else process.exitCode = ExitCode.failed;
+    }
   }
 
   /** One object for machines. Without --json it is not written. */

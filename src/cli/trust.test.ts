@@ -59,20 +59,21 @@ test("the first start shows a PIN, a later one with a paired device only when it
 
 test("an unpaired connect ends with 5 and the reason, and the operator sees who was refused", async () => {
   const host = await serve("refuses");
-  const client = new Program(
-    [
-      ...["connect", `127.0.0.1:${host.port}`, "--fingerprint", host.fingerprint],
-      ...["--present", "none", "--json"],
-    ],
-    { home: join(home, "stranger") },
-  );
-  expect(await client.exited).toBe(5);
-  const error = linesOf(client, "error")[0];
-  expect(error).toMatchObject({ code: "PF_PAIRING_REQUIRED", exitCode: 5 });
-  expect(error?.["message"]).toContain("punktfunk pair");
+  // Whether its certificate is known or not: pairing is the way in.
+  for (const trusting of [["--fingerprint", host.fingerprint], []]) {
+    const client = new Program(
+      ["connect", `127.0.0.1:${host.port}`, ...trusting, "--present", "none", "--json"],
+      { home: join(home, "stranger") },
+    );
+    expect(await client.exited).toBe(5);
+    const error = linesOf(client, "error")[0];
+    expect(error).toMatchObject({ code: "PF_PAIRING_REQUIRED", exitCode: 5 });
+    expect(error?.["message"]).toContain("punktfunk pair");
+  }
   await host.program.end();
-  expect(linesOf(host.program, "refused")).toMatchObject([{ reason: "PF_PAIRING_REQUIRED" }]);
-  expect(host.program.lines.at(-1)).toMatchObject({ type: "summary", sessions: 0, refused: 1 });
+  const reason = "PF_PAIRING_REQUIRED";
+  expect(linesOf(host.program, "refused")).toMatchObject([{ reason }, { reason }]);
+  expect(host.program.lines.at(-1)).toMatchObject({ type: "summary", sessions: 0, refused: 2 });
   expect(await host.program.words).toContain("127.0.0.1 was refused");
 });
 

@@ -74,8 +74,8 @@ export class Stage {
   }
 
   /** Resolves when something holds that the console brings about a moment later. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await this.page.waitForTimeout(10);
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    while (!(await condition())) await this.page.waitForTimeout(10);
   }
 }
 

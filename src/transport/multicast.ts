@@ -68,6 +68,10 @@ export type MulticastDrop = MessageFault | "malformed" | "off-link" | "flood";
 
 /** How soon an interface that has come or gone is noticed. */
 const lookMs = 2000;
+/** The same while there is none: a cable that was plugged in a moment ago takes up to a second. */
+const firstLookMs = 250;
+/** So often there may be none before that is a problem. */
+const looksAlone = 4;
 /** A machine with many containers has many interfaces; the first ones will do. */
 const linksMax = 32;
 /**
@@ -94,7 +98,8 @@ export class MulticastGroup {
   readonly #hooks: MulticastHooks;
   readonly #links = new Map<string, OpenLink>();
   readonly #told = new Set<string>();
-  readonly #looking: ReturnType<typeof setInterval>;
+  #looking: ReturnType<typeof setTimeout> | undefined;
+  #looks = 0;
   /** Milliseconds that handling packets may take yet. */
   #busyMs = busyMsMax;
   #busyAt = performance.now();
@@ -102,8 +107,6 @@ export class MulticastGroup {
 
   constructor(hooks: MulticastHooks) {
     this.#hooks = hooks;
-    this.#looking = setInterval(() => this.#look(), lookMs);
-    this.#looking.unref();
     queueMicrotask(() => this.#look());
   }
 
@@ -137,7 +140,7 @@ export class MulticastGroup {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#looking);
+    clearTimeout(this.#looking);
     const closing = [...this.#links.values()].map((link) => this.#drop(link));
     await settledWithin(Promise.all(closing), closeMsMax);
   }
@@ -146,9 +149,13 @@ export class MulticastGroup {
   #look(): void {
     if (this.#closed) return;
     const wanted = usableLinks();
-    if (wanted.size === 0) {
+    const isAlone = wanted.size === 0;
+    this.#looks++;
+    if (isAlone && this.#looks > looksAlone) {
       this.#tell("this machine has no network interface with an address");
     }
+    this.#looking = setTimeout(() => this.#look(), isAlone ? firstLookMs : lookMs);
+    this.#looking.unref();
     for (const link of this.#links.values()) {
       if (!wanted.has(link.key)) void this.#drop(link);
     }

@@ -4,7 +4,7 @@ import { settledWithin } from "../../base/time.ts";
 import { ControlConnection } from "../../transport/connection.ts";
 import { limit } from "../../wire/limits.ts";
 import { type ResolvedHost, resolveTarget } from "../discovery/resolve.ts";
-import { type Dialed, dial } from "./dial.ts";
+import { type Dialed, dial, dialError } from "./dial.ts";
 
 export interface ConnectOptions {
   /** Name or address. */
@@ -46,8 +46,8 @@ export async function connectControl(options: ConnectOptions): Promise<ControlCo
     throw thrown;
   }
   const patienceMs = limit("hello_timeout_ms") / 2;
-  if (performance.now() - startedMs < patienceMs) return connectionOf(dialed);
-  return connectionOf(await redial(dialed, target));
+  if (performance.now() - startedMs < patienceMs) return connectionOf(dialed, target);
+  return connectionOf(await redial(dialed, target), target);
 }
 
 export interface Target {
@@ -74,9 +74,13 @@ async function redial(first: Dialed, target: Target): Promise<Dialed> {
   );
 }
 
-async function connectionOf(dialed: Dialed): Promise<ControlConnection> {
+async function connectionOf(dialed: Dialed, target: Target): Promise<ControlConnection> {
   const { session, ended, address, port, fingerprint, exporterSecret } = dialed;
-  const stream = await session.createBidirectionalStream();
+  const stream = await session.createBidirectionalStream().catch(async (thrown: unknown) => {
+    // The host has closed the connection already.
+    await dialed.abandon("idle");
+    throw dialError({ ...target, address }, thrown);
+  });
   stream.onerror = () => {};
   stream.closed.catch(() => {});
   return new ControlConnection({

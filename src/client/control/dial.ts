@@ -101,7 +101,8 @@ function unreachable(options: DialOptions, why: string, cause?: unknown): PfErro
   });
 }
 
-function dialError(options: DialOptions, thrown: unknown): PfError {
+/** Why a connection to that address came to nothing. */
+export function dialError(options: DialOptions, thrown: unknown): PfError {
   const end = sessionEnd(thrown);
   if (end.kind === "code") {
     const reason = reasonOfNumber(end.code) ?? `code ${end.code}`;

@@ -1,11 +1,12 @@
 /** From a host's name to its Welcome: the connection, the trust, the hello. */
 import { hostname } from "node:os";
+import { PfError } from "../../base/errors.ts";
 import type { Kbps, PerMille } from "../../base/units.ts";
 import type { ControlConnection } from "../../transport/connection.ts";
 import type { MessageOf } from "../../wire/control.ts";
 import { limit } from "../../wire/limits.ts";
 import type { CodecName } from "../../wire/media.ts";
-import type { Mode } from "../../wire/mode.ts";
+import { type Mode, parseMode } from "../../wire/mode.ts";
 import { reasonError } from "../../wire/reasons.ts";
 import type { FoundHost } from "../discovery/browse.ts";
 import { doubtAbout, resolveTarget } from "../discovery/resolve.ts";
@@ -75,6 +76,7 @@ export async function reach(
 /** Connects to a host that is trusted, or that a person trusts when asked. */
 export async function reachHost(target: HostTarget, hooks: ReachHooks): Promise<ControlConnection> {
   const { host } = target;
+  let unknown: PfError | undefined;
   const { connection } = await reach(target, hooks, async (fingerprint, port) => {
     const answer = judgeHost({
       host,
@@ -85,6 +87,10 @@ export async function reachHost(target: HostTarget, hooks: ReachHooks): Promise<
       own: target.ownFingerprint,
       canAsk: hooks.confirmFingerprint !== undefined,
     });
+    if (answer.kind === "refused" && answer.error.code === "PF_FINGERPRINT_UNKNOWN") {
+      unknown = answer.error;
+      return;
+    }
     if (answer.kind === "refused") throw answer.error;
     if (answer.kind === "ask" && !(await hooks.confirmFingerprint?.(host, fingerprint))) {
       throw declinedError({ host, port });
@@ -93,7 +99,24 @@ export async function reachHost(target: HostTarget, hooks: ReachHooks): Promise<
       await rememberHost({ host, port, fingerprint, now: new Date() });
     }
   });
+  if (unknown !== undefined) throw await betterAdvice(connection, unknown);
   return connection;
+}
+
+/**
+ * Where nobody can say whether an unknown host is the right one: if it serves paired devices only,
+ * pairing is the way in, and pins its certificate as well. Nothing but that answer is believed.
+ */
+async function betterAdvice(connection: ControlConnection, unknown: PfError): Promise<PfError> {
+  const nothing = { mode: parseMode("1280x720"), codecs: [], bitrateKbps: null, fecPermille: null };
+  try {
+    await greetHost(connection, { ...nothing, purpose: "probe", waits: false });
+  } catch (thrown) {
+    if (thrown instanceof PfError && thrown.code === "PF_PAIRING_REQUIRED") return thrown;
+  } finally {
+    await connection.close("not-trusted", "");
+  }
+  return unknown;
 }
 
 export interface Wish {
