@@ -89,6 +89,67 @@ export const captureOutput = layout("capture_output", "the output that is captur
   ["reserved", "u32", "0"],
 ]);
 
+export const x11Config = layout("x11_config", "capture of an X11 screen", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "picture sink"],
+  ["sink_context", "pointer", "its context"],
+  ["display", "chars", "as :0, or :0#COOKIE with the server's MIT-MAGIC-COOKIE-1 in hex", 108],
+  ["stage", "u32", "stage number for events"],
+  ["refresh_mhz", "u32", "never captures faster than this"],
+  ["cursor", "u32", "1 = the pointer is painted into the picture"],
+]);
+
+export const kwinConfig = layout("kwin_config", "an output of KWin and its cast", [
+  ["events", "pointer", "event queue"],
+  ["socket", "chars", "absolute path of the Wayland socket", 108],
+  ["name", "chars", "of a new virtual output; empty = the first output there is", 64],
+  ["width", "u32", "pixels of a new output"],
+  ["height", "u32", "pixels of a new output"],
+  ["refresh_mhz", "u32", "wanted of a new output"],
+  ["cursor", "u32", "1 = the pointer is painted into the picture"],
+  ["stage", "u32", "stage number for events"],
+]);
+
+export const screencastConfig = layout("screencast_config", "PipeWire video capture", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "picture sink"],
+  ["sink_context", "pointer", "its context"],
+  ["socket", "chars", "the server's socket, path or name; empty = the user's own server", 108],
+  ["target", "chars", "name or serial of the video node; empty = see node", 128],
+  ["fd", "i32", "a connected socket, taken over also on failure; -1 = connect to socket"],
+  ["node", "u32", "id of the video node; 0xffffffff = see target"],
+  ["stage", "u32", "stage number for events"],
+  ["refresh_mhz", "u32", "never gives pictures faster than this"],
+  ["width", "u32", "pixels wanted of producers that take a size; 0 = theirs"],
+  ["height", "u32", "likewise"],
+  ["cursor", "u32", "1 = the pointer that comes beside the pictures is drawn into them"],
+  ["dmabuf", "u32", "1 = pictures may come as DMA buffers with linear rows"],
+  ["first_frame_ms", "u32", "how long a first picture is waited for; 0 = default"],
+  ["buffer_count", "u32", "buffers that are wished for; 0 = default"],
+  ["reserved", "u32", "0"],
+]);
+
+/** What a screencast says of itself: for the encoder, and to tell why nothing comes. */
+export const screencastState = layout("screencast_state", "how a screencast stands", [
+  ["name", "chars", "of the node", 64],
+  ["state", "chars", "of the stream, in PipeWire's words", 24],
+  ["format", "chars", "agreed pixel format, as BGRx; empty = none", 16],
+  ["memory", "chars", "what the buffers are; empty = there are none", 24],
+  ["error", "chars", "last error's words; empty = none", 160],
+  ["node", "u32", "its id"],
+  ["width", "u32", "pixels of the pictures; 0 = not agreed"],
+  ["height", "u32", "likewise"],
+  ["refresh_mhz", "u32", "fastest that the producer promised; 0 = it did not tell"],
+  ["buffer_count", "u32", "buffers of the producer"],
+  ["reserved", "u32", "0"],
+]);
+
+export const pipewireServer = layout("pipewire_server", "a PipeWire server that answered", [
+  ["version", "chars", "as 0.3.65", 32],
+  ["session_manager", "u32", "1 = one runs, without which nothing is connected"],
+  ["reserved", "u32", "0"],
+]);
+
 export const inputConfig = layout("input_config", "virtual keyboard, pointer and touch screen", [
   ["events", "pointer", "event queue, or 0"],
   ["path", "chars", "absolute path of the compositor's or EIS socket, or of the device", 108],

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1114057770u
+#define PF_ABI_HASH 3954065887u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -442,6 +442,28 @@ _Static_assert(offsetof(pf_input_config, width) == 220, "width");
 _Static_assert(offsetof(pf_input_config, height) == 224, "height");
 _Static_assert(offsetof(pf_input_config, reserved) == 228, "reserved");
 
+/* an output of KWin and its cast */
+typedef struct pf_kwin_config {
+  void *events; /* event queue */
+  char socket[108]; /* absolute path of the Wayland socket */
+  char name[64]; /* of a new virtual output; empty = the first output there is */
+  uint32_t width; /* pixels of a new output */
+  uint32_t height; /* pixels of a new output */
+  uint32_t refresh_mhz; /* wanted of a new output */
+  uint32_t cursor; /* 1 = the pointer is painted into the picture */
+  uint32_t stage; /* stage number for events */
+} pf_kwin_config;
+#define PF_KWIN_CONFIG_BYTES 200
+_Static_assert(sizeof(pf_kwin_config) == 200, "pf_kwin_config");
+_Static_assert(offsetof(pf_kwin_config, events) == 0, "events");
+_Static_assert(offsetof(pf_kwin_config, socket) == 8, "socket");
+_Static_assert(offsetof(pf_kwin_config, name) == 116, "name");
+_Static_assert(offsetof(pf_kwin_config, width) == 180, "width");
+_Static_assert(offsetof(pf_kwin_config, height) == 184, "height");
+_Static_assert(offsetof(pf_kwin_config, refresh_mhz) == 188, "refresh_mhz");
+_Static_assert(offsetof(pf_kwin_config, cursor) == 192, "cursor");
+_Static_assert(offsetof(pf_kwin_config, stage) == 196, "stage");
+
 /* one cell of the loss harness */
 typedef struct pf_lab_config {
   uint32_t scheme; /* 0 this protocol's own packets, 1 Moonlight's layout */
@@ -459,6 +481,18 @@ _Static_assert(offsetof(pf_lab_config, slot_count) == 8, "slot_count");
 _Static_assert(offsetof(pf_lab_config, parity_permille) == 12, "parity_permille");
 _Static_assert(offsetof(pf_lab_config, parity_table) == 16, "parity_table");
 _Static_assert(offsetof(pf_lab_config, reserved) == 530, "reserved");
+
+/* a PipeWire server that answered */
+typedef struct pf_pipewire_server {
+  char version[32]; /* as 0.3.65 */
+  uint32_t session_manager; /* 1 = one runs, without which nothing is connected */
+  uint32_t reserved; /* 0 */
+} pf_pipewire_server;
+#define PF_PIPEWIRE_SERVER_BYTES 40
+_Static_assert(sizeof(pf_pipewire_server) == 40, "pf_pipewire_server");
+_Static_assert(offsetof(pf_pipewire_server, version) == 0, "version");
+_Static_assert(offsetof(pf_pipewire_server, session_manager) == 32, "session_manager");
+_Static_assert(offsetof(pf_pipewire_server, reserved) == 36, "reserved");
 
 /* UDP port with its receiving thread */
 typedef struct pf_port_config {
@@ -559,6 +593,72 @@ _Static_assert(offsetof(pf_record_config, height) == 1072, "height");
 _Static_assert(offsetof(pf_record_config, refresh_mhz) == 1076, "refresh_mhz");
 _Static_assert(offsetof(pf_record_config, stage) == 1080, "stage");
 _Static_assert(offsetof(pf_record_config, reserved) == 1084, "reserved");
+
+/* PipeWire video capture */
+typedef struct pf_screencast_config {
+  void *events; /* event queue, or 0 */
+  void *sink_push; /* picture sink */
+  void *sink_context; /* its context */
+  char socket[108]; /* the server's socket, path or name; empty = the user's own server */
+  char target[128]; /* name or serial of the video node; empty = see node */
+  int32_t fd; /* a connected socket, taken over also on failure; -1 = connect to socket */
+  uint32_t node; /* id of the video node; 0xffffffff = see target */
+  uint32_t stage; /* stage number for events */
+  uint32_t refresh_mhz; /* never gives pictures faster than this */
+  uint32_t width; /* pixels wanted of producers that take a size; 0 = theirs */
+  uint32_t height; /* likewise */
+  uint32_t cursor; /* 1 = the pointer that comes beside the pictures is drawn into them */
+  uint32_t dmabuf; /* 1 = pictures may come as DMA buffers with linear rows */
+  uint32_t first_frame_ms; /* how long a first picture is waited for; 0 = default */
+  uint32_t buffer_count; /* buffers that are wished for; 0 = default */
+  uint32_t reserved; /* 0 */
+} pf_screencast_config;
+#define PF_SCREENCAST_CONFIG_BYTES 304
+_Static_assert(sizeof(pf_screencast_config) == 304, "pf_screencast_config");
+_Static_assert(offsetof(pf_screencast_config, events) == 0, "events");
+_Static_assert(offsetof(pf_screencast_config, sink_push) == 8, "sink_push");
+_Static_assert(offsetof(pf_screencast_config, sink_context) == 16, "sink_context");
+_Static_assert(offsetof(pf_screencast_config, socket) == 24, "socket");
+_Static_assert(offsetof(pf_screencast_config, target) == 132, "target");
+_Static_assert(offsetof(pf_screencast_config, fd) == 260, "fd");
+_Static_assert(offsetof(pf_screencast_config, node) == 264, "node");
+_Static_assert(offsetof(pf_screencast_config, stage) == 268, "stage");
+_Static_assert(offsetof(pf_screencast_config, refresh_mhz) == 272, "refresh_mhz");
+_Static_assert(offsetof(pf_screencast_config, width) == 276, "width");
+_Static_assert(offsetof(pf_screencast_config, height) == 280, "height");
+_Static_assert(offsetof(pf_screencast_config, cursor) == 284, "cursor");
+_Static_assert(offsetof(pf_screencast_config, dmabuf) == 288, "dmabuf");
+_Static_assert(offsetof(pf_screencast_config, first_frame_ms) == 292, "first_frame_ms");
+_Static_assert(offsetof(pf_screencast_config, buffer_count) == 296, "buffer_count");
+_Static_assert(offsetof(pf_screencast_config, reserved) == 300, "reserved");
+
+/* how a screencast stands */
+typedef struct pf_screencast_state {
+  char name[64]; /* of the node */
+  char state[24]; /* of the stream, in PipeWire's words */
+  char format[16]; /* agreed pixel format, as BGRx; empty = none */
+  char memory[24]; /* what the buffers are; empty = there are none */
+  char error[160]; /* last error's words; empty = none */
+  uint32_t node; /* its id */
+  uint32_t width; /* pixels of the pictures; 0 = not agreed */
+  uint32_t height; /* likewise */
+  uint32_t refresh_mhz; /* fastest that the producer promised; 0 = it did not tell */
+  uint32_t buffer_count; /* buffers of the producer */
+  uint32_t reserved; /* 0 */
+} pf_screencast_state;
+#define PF_SCREENCAST_STATE_BYTES 312
+_Static_assert(sizeof(pf_screencast_state) == 312, "pf_screencast_state");
+_Static_assert(offsetof(pf_screencast_state, name) == 0, "name");
+_Static_assert(offsetof(pf_screencast_state, state) == 64, "state");
+_Static_assert(offsetof(pf_screencast_state, format) == 88, "format");
+_Static_assert(offsetof(pf_screencast_state, memory) == 104, "memory");
+_Static_assert(offsetof(pf_screencast_state, error) == 128, "error");
+_Static_assert(offsetof(pf_screencast_state, node) == 288, "node");
+_Static_assert(offsetof(pf_screencast_state, width) == 292, "width");
+_Static_assert(offsetof(pf_screencast_state, height) == 296, "height");
+_Static_assert(offsetof(pf_screencast_state, refresh_mhz) == 300, "refresh_mhz");
+_Static_assert(offsetof(pf_screencast_state, buffer_count) == 304, "buffer_count");
+_Static_assert(offsetof(pf_screencast_state, reserved) == 308, "reserved");
 
 /* packetizer, FEC, sealing and paced sending */
 typedef struct pf_send_config {
@@ -694,6 +794,26 @@ _Static_assert(offsetof(pf_tap_picture, marker_capture_ns) == 40, "marker_captur
 _Static_assert(offsetof(pf_tap_picture, marker_frame) == 48, "marker_frame");
 _Static_assert(offsetof(pf_tap_picture, reserved) == 52, "reserved");
 
+/* capture of an X11 screen */
+typedef struct pf_x11_config {
+  void *events; /* event queue, or 0 */
+  void *sink_push; /* picture sink */
+  void *sink_context; /* its context */
+  char display[108]; /* as :0, or :0#COOKIE with the server's MIT-MAGIC-COOKIE-1 in hex */
+  uint32_t stage; /* stage number for events */
+  uint32_t refresh_mhz; /* never captures faster than this */
+  uint32_t cursor; /* 1 = the pointer is painted into the picture */
+} pf_x11_config;
+#define PF_X11_CONFIG_BYTES 144
+_Static_assert(sizeof(pf_x11_config) == 144, "pf_x11_config");
+_Static_assert(offsetof(pf_x11_config, events) == 0, "events");
+_Static_assert(offsetof(pf_x11_config, sink_push) == 8, "sink_push");
+_Static_assert(offsetof(pf_x11_config, sink_context) == 16, "sink_context");
+_Static_assert(offsetof(pf_x11_config, display) == 24, "display");
+_Static_assert(offsetof(pf_x11_config, stage) == 132, "stage");
+_Static_assert(offsetof(pf_x11_config, refresh_mhz) == 136, "refresh_mhz");
+_Static_assert(offsetof(pf_x11_config, cursor) == 140, "cursor");
+
 #define PF_HISTOGRAM_BUCKETS 704
 typedef struct pf_histogram {
   uint64_t count, sum_us, max_us;
@@ -717,6 +837,24 @@ typedef struct pf_capture_counters {
   uint64_t urgent;
   pf_histogram copy_us;
 } pf_capture_counters;
+
+typedef struct pf_screencast_counters {
+  uint64_t frames;
+  uint64_t frames_skipped;
+  uint64_t frames_unchanged;
+  uint64_t frames_invalid;
+  uint64_t cursor_updates;
+  uint64_t cursor_pictures;
+  uint64_t cursor_invalid;
+  uint64_t damage_rectangles;
+  uint64_t damage_pixels;
+  uint64_t copies;
+  uint64_t buffer_waits;
+  uint64_t fallbacks;
+  uint64_t failures;
+  uint64_t urgent;
+  pf_histogram handover_us;
+} pf_screencast_counters;
 
 typedef struct pf_encode_counters {
   uint64_t frames_in;

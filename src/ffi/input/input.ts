@@ -26,7 +26,7 @@ const symbols = {
   pf_input_release_all: { args: ["ptr"], returns: "void" },
 } as const;
 
-export type InputLibraryName = "input" | "ei" | "uinput";
+export type InputLibraryName = "input" | "ei" | "uinput" | "kwin" | "x11";
 type Library = ReturnType<typeof openLibrary<typeof symbols>>;
 const libraries = new Map<InputLibraryName, Library>();
 
