@@ -347,4 +347,6 @@ export const knob = {
   paused: 8,
   /** 1 = keys that print come as text of this machine's layout, 0 = by their place. */
   text_input: 9,
+  /** 0 = no input events, as while a question is open in the terminal. */
+  input_enabled: 10,
 } as const;

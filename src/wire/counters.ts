@@ -39,6 +39,28 @@ export const counterTables = {
     ],
     ["copy_us"],
   ),
+  screencast: counters(
+    "screencast",
+    // frames_skipped: replaced by newer ones in time; copies: pictures copied, not handed on as they
+    // came; fallbacks: from DMA buffers to shared memory; urgent: as above
+    [
+      "frames",
+      "frames_skipped",
+      "frames_unchanged",
+      "frames_invalid",
+      "cursor_updates",
+      "cursor_pictures",
+      "cursor_invalid",
+      "damage_rectangles",
+      "damage_pixels",
+      "copies",
+      "buffer_waits",
+      "fallbacks",
+      "failures",
+      "urgent",
+    ],
+    ["handover_us"],
+  ),
   encode: counters(
     "encode",
     ["frames_in", "frames_replaced", "frames_out", "keyframes", "repeats", "bytes_out", "failures"],

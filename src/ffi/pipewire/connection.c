@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <spa/utils/result.h>
+
 /* Never undone: libpipewire's own users in this process may still need it. */
 static void init_library(void) {
   pw_init(NULL, NULL);
@@ -68,9 +70,11 @@ static pf_result connect_core(pf_pipewire *self, const pf_pipewire_remote *remot
         socket[0] != '\0' ? pw_properties_new(PW_KEY_REMOTE_NAME, socket, NULL) : NULL;
     self->core = pw_context_connect(self->context, properties, 0);
   }
-  if (self->core == NULL)
-    return pf_fail(PF_E_MISSING, "no PipeWire runs %s%s (%s)",
-                   socket[0] != '\0' ? "at " : "for this user", socket, strerror(errno));
+  if (self->core == NULL) {
+    bool absent = errno == EHOSTDOWN || errno == ENOENT || errno == ECONNREFUSED;
+    return pf_fail(PF_E_MISSING, "no PipeWire %s %s%s", absent ? "runs" : "can be connected to",
+                   socket[0] != '\0' ? "at " : "for this user", socket);
+  }
   pw_core_add_listener(self->core, &self->core_hook, &core_events, self);
   return pf_pipewire_roundtrip(self);
 }
