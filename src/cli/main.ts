@@ -19,6 +19,7 @@ const commands: CommandTable = {
   discover: async () => (await import("./commands/discover.ts")).default,
   host: async () => (await import("./commands/host.ts")).default,
   "speed-test": async () => (await import("./commands/speed-test.ts")).default,
+  "probe-compositor": async () => (await import("./commands/probe-compositor.ts")).default,
   demo: async () => (await import("./commands/demo.ts")).default,
   "loss-harness": async () => (await import("./commands/loss-harness.ts")).default,
 };
