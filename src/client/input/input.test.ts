@@ -22,6 +22,9 @@ test("each input event becomes the control message of its kind", () => {
   give("position", 65535, 0);
   give("scroll", 0, -120);
   give("text", 0, 0, "grüß");
+  give("touch", 3, 65_535 + 65_536 * 7);
+  give("touch", 3 + 256, 5 + 65_536 * 65_535);
+  give("touch", 3 + 512, 5 + 65_536 * 65_535);
   expect(sent).toEqual([
     { type: "key", usage: 4, down: true },
     { type: "key", usage: 4, down: false },
@@ -30,6 +33,9 @@ test("each input event becomes the control message of its kind", () => {
     { type: "position", x: 65535, y: 0 },
     { type: "scroll", h: 0, v: -120 },
     { type: "text", text: "grüß" },
+    { type: "touch", finger: 3, phase: "down", x: 65_535, y: 7 },
+    { type: "touch", finger: 3, phase: "move", x: 5, y: 65_535 },
+    { type: "touch", finger: 3, phase: "up", x: 5, y: 65_535 },
   ]);
   for (const message of sent) expect(checkMessage(message).kind).toBe("message");
 });
@@ -39,12 +45,15 @@ test("losing the focus releases all that is held, the last first", () => {
   give("key", leftShift, 1);
   give("key", keyA, 1);
   give("button", 1, 1);
+  give("touch", 2, 9);
   sent.length = 0;
   give("focus_lost");
+  give("touch", 2 + 256, 10);
   expect(sent).toEqual([
     { type: "button", button: 1, down: false },
     { type: "key", usage: keyA, down: false },
     { type: "key", usage: leftShift, down: false },
+    { type: "touch", finger: 2, phase: "cancel", x: 9, y: 0 },
   ]);
 });
 

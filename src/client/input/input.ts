@@ -1,21 +1,27 @@
 /**
- * Keyboard and mouse of the client's window as control messages. What goes down comes up again:
+ * Keyboard, mouse and fingers of the client's window as control messages. What goes down comes up again:
  * when the focus is lost and at the end everything that is held is released, because a key that
  * stays down on the host types for ever.
  */
 import type { NativeEvent } from "../../ffi/core/core.ts";
 import type { MessageOf } from "../../wire/control.ts";
 
-export type InputMessage = MessageOf<"key" | "button" | "motion" | "position" | "scroll" | "text">;
+export type InputMessage = MessageOf<
+  "key" | "button" | "motion" | "position" | "scroll" | "touch" | "text"
+>;
 export type InputEvent = Pick<NativeEvent, "kind" | "a" | "b" | "text">;
 
 const scrollMax = 32_767;
+/** By their numbers in events. */
+const phases = ["down", "move", "up", "cancel"] as const;
 
 export class InputForwarder {
   readonly #send: (message: InputMessage) => void;
   /** Held keys (usages of HID page 7) and buttons, in the order in which they went down. */
   readonly #keys = new Set<number>();
   readonly #buttons = new Set<number>();
+  /** Fingers that are down, and where. */
+  readonly #fingers = new Map<number, { readonly x: number; readonly y: number }>();
 
   constructor(send: (message: InputMessage) => void) {
     this.#send = send;
@@ -42,6 +48,9 @@ export class InputForwarder {
       case "scroll":
         this.#send({ type: "scroll", h: clampScroll(a), v: clampScroll(b) });
         return;
+      case "touch":
+        this.#touch(a, b);
+        return;
       case "text":
         this.#send({ type: "text", text: event.text });
         return;
@@ -59,8 +68,22 @@ export class InputForwarder {
       this.#send({ type: "button", button, down: false });
     }
     for (const usage of [...this.#keys].reverse()) this.#send({ type: "key", usage, down: false });
+    for (const [finger, place] of this.#fingers) {
+      this.#send({ type: "touch", finger, phase: "cancel", ...place });
+    }
     this.#buttons.clear();
     this.#keys.clear();
+    this.#fingers.clear();
+  }
+
+  /** `a` and `b` as the event packs them. */
+  #touch(a: number, b: number): void {
+    const [finger, phase] = [a & 0xff, phases[a >> 8]];
+    const [x, y] = [b % 65_536, Math.floor(b / 65_536)];
+    if (phase === undefined || this.#fingers.has(finger) === (phase === "down")) return;
+    if (phase === "up" || phase === "cancel") this.#fingers.delete(finger);
+    else this.#fingers.set(finger, { x, y });
+    this.#send({ type: "touch", finger, phase, x, y });
   }
 }
 

@@ -1,6 +1,7 @@
 LIBRARIES += window terminal testcard
 window_SOURCES := present/window.c present/window_loop.c present/window_draw.c \
-  present/window_gpu.c present/window_cpu.c present/window_input.c present/window_wait.c \
+  present/window_gpu.c present/window_cpu.c present/window_input.c present/window_touch.c \
+  present/window_wait.c \
   present/pixels.c present/bt709.c present/frontend.c
 window_PACKAGES := sdl2 SDL2_ttf
 window_LIBS := -lyuv

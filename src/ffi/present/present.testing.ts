@@ -89,6 +89,31 @@ export class EventLog {
   }
 }
 
+/** SDL_TouchFingerEvent's type by phase. */
+const fingerEvent = { down: 0x700, up: 0x701, move: 0x702 } as const;
+
+/**
+ * Gives SDL's queue a finger at a share of the window, as a touch screen does: there is none that a
+ * test could touch.
+ */
+export function pushTouch(
+  phase: keyof typeof fingerEvent,
+  finger: number,
+  x: number,
+  y: number,
+): void {
+  const event = new DataView(new ArrayBuffer(64));
+  event.setUint32(0, fingerEvent[phase], true);
+  event.setBigInt64(8, 1n, true);
+  event.setBigInt64(16, BigInt(finger), true);
+  event.setFloat32(24, x, true);
+  event.setFloat32(28, y, true);
+  const { symbols: sdl } = dlopen("libSDL2-2.0.so.0", {
+    SDL_PushEvent: { args: ["ptr"], returns: "i32" },
+  });
+  sdl.SDL_PushEvent(ptr(event.buffer));
+}
+
 /** Waits until a condition that nothing announces is true. */
 export async function until(condition: () => boolean, what: string, msMax = 5000): Promise<void> {
   const deadline = performance.now() + msMax;
@@ -183,6 +208,11 @@ export class TestDisplay {
   async xdotool(...words: string[]): Promise<string> {
     const env = { ...process.env, DISPLAY: this.name };
     return (await Bun.$`xdotool ${words}`.env(env).quiet()).stdout.toString().trim();
+  }
+
+  /** Sets the keyboard's layout, and its keys as they are on a board of 105 keys. */
+  async keyboard(layout: string): Promise<void> {
+    await Bun.$`setxkbmap -display ${this.name} -model pc105 -layout ${layout}`.quiet();
   }
 
   async screenshot(): Promise<Screenshot> {

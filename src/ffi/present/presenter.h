@@ -14,7 +14,9 @@
  * Events (see PF_EVENT_*), with the config's stage number: started (text = what it draws with),
  * failed (text = why; the presenter is dead and drops pictures), and from the window
  * window_resized (a, b = pixels), window_closed (a person closed it: it stays until stop),
- * focus_lost and focus_gained, key, button, motion (only while grabbed), position, scroll.
+ * focus_lost and focus_gained, key, button, motion (only while grabbed), position, scroll, touch,
+ * and text where text_input is 1: then keys that only write, or change what others write, do not
+ * come as keys but as the text that they make, unless Ctrl, Alt or Super makes them a command.
  * Everything that was held down is released by events of its own before focus_lost and at stop.
  */
 #ifndef PF_PRESENT_PRESENTER_H
@@ -36,7 +38,8 @@ void pf_presenter_stop(pf_presenter *presenter);
 void pf_presenter_close(pf_presenter *presenter);
 /*
  * Knobs: clock_offset_ns (host to local; INT64_MIN = unknown), overlay_visible, and for windows
- * grab (1 = pointer and keyboard belong to the stream) and fullscreen, which others ignore.
+ * grab (1 = pointer and keyboard belong to the stream), fullscreen and text_input, which others
+ * ignore.
  * PF_E_ARGUMENT for other knobs.
  */
 pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value);

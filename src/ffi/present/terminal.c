@@ -131,7 +131,8 @@ PF_EXPORT void pf_presenter_close(pf_presenter *presenter) {
 }
 
 PF_EXPORT pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value) {
-  if (knob == PF_KNOB_GRAB || knob == PF_KNOB_FULLSCREEN) return PF_OK;
+  if (knob == PF_KNOB_GRAB || knob == PF_KNOB_FULLSCREEN || knob == PF_KNOB_TEXT_INPUT)
+    return PF_OK;
   return pf__frontend_set(&presenter->front, knob, value);
 }
 

@@ -28,6 +28,8 @@ static void set_hints(void) {
   SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
   SDL_SetHint(SDL_HINT_MOUSE_RELATIVE_SCALING, "0");
   SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
+  SDL_SetHint(SDL_HINT_TOUCH_MOUSE_EVENTS, "0"); /* the host makes of a finger what it can */
+  SDL_SetHint(SDL_HINT_MOUSE_TOUCH_EVENTS, "0");
   /* By SDL's own order a Wayland session would go through Xwayland, a copy and a wait more, and a
    * machine without a display would get a window that nobody can see. SDL_VIDEODRIVER overrides. */
   SDL_SetHint(SDL_HINT_VIDEODRIVER, getenv("WAYLAND_DISPLAY") != NULL ? "wayland,x11" : "x11");
@@ -56,7 +58,7 @@ static pf_result open_display(pf_presenter *presenter) {
     return pf_fail(PF_E_MISSING,
                    "no display can be opened (%s); choose --present terminal or none",
                    SDL_GetError());
-  SDL_StopTextInput(); /* keys are sent as keys; an input method must not eat them */
+  SDL_StopTextInput(); /* until text is asked for: an input method must not eat keys */
   pf_result result = pf__window_make(presenter);
   if (result == PF_OK) result = pf__window_draw_open(presenter);
   if (result == PF_OK) result = pf__window_wait_open(presenter);
@@ -131,6 +133,8 @@ PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presen
   bool grab = (config->flags & PF_PRESENT_FLAG_GRAB) != 0;
   bool fullscreen = (config->flags & PF_PRESENT_FLAG_FULLSCREEN) != 0;
   atomic_init(&presenter->grab_request, grab ? 1 : PF__REQUEST_NONE);
+  bool text = (config->flags & PF_PRESENT_FLAG_TEXT) != 0;
+  atomic_init(&presenter->text_request, text ? 1 : PF__REQUEST_NONE);
   atomic_init(&presenter->fullscreen_request, fullscreen ? 1 : PF__REQUEST_NONE);
   int error = pthread_create(&presenter->thread, NULL, window_thread, presenter);
   if (error != 0) {
@@ -169,10 +173,11 @@ PF_EXPORT void pf_presenter_close(pf_presenter *presenter) {
 }
 
 PF_EXPORT pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value) {
-  if (knob != PF_KNOB_GRAB && knob != PF_KNOB_FULLSCREEN)
-    return pf__frontend_set(&presenter->front, knob, value);
-  atomic_int *request =
-      knob == PF_KNOB_GRAB ? &presenter->grab_request : &presenter->fullscreen_request;
+  atomic_int *request = knob == PF_KNOB_GRAB         ? &presenter->grab_request
+                        : knob == PF_KNOB_FULLSCREEN ? &presenter->fullscreen_request
+                        : knob == PF_KNOB_TEXT_INPUT ? &presenter->text_request
+                                                     : NULL;
+  if (request == NULL) return pf__frontend_set(&presenter->front, knob, value);
   atomic_store(request, value != 0 ? 1 : 0);
   pf__frontend_wake(&presenter->front);
   return PF_OK;

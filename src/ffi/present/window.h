@@ -10,6 +10,7 @@
  *                      a tenth of the time that a software renderer does
  *   window_wait.c    waits for the display and for other threads; a display that goes away
  *   window_input.c   keyboard and mouse to events
+ *   window_touch.c   fingers to events
  */
 #ifndef PF_PRESENT_WINDOW_H
 #define PF_PRESENT_WINDOW_H
@@ -24,6 +25,7 @@
 #define PF_PRESENT_FLAG_FULLSCREEN 1u
 #define PF_PRESENT_FLAG_GRAB 2u
 #define PF_PRESENT_FLAG_NO_INPUT 4u
+#define PF_PRESENT_FLAG_TEXT 8u
 
 /* Usages of HID page 7 that SDL's scancodes share: letters from 4, modifiers up to 231. */
 #define PF_USAGE_FIRST 4
@@ -39,13 +41,22 @@ typedef enum pf__phase {
   PF__PHASE_STOPPING,
 } pf__phase;
 
+typedef struct pf__window_finger {
+  bool down, moved; /* moved: x and y wait to be posted */
+  SDL_TouchID screen;
+  SDL_FingerID id;
+  uint32_t x, y;
+} pf__window_finger;
+
 typedef struct pf__window_input {
   bool enabled;
+  bool text; /* keys that print come as text, unless the pointer is grabbed */
   bool pressed[PF_USAGE_LAST + 1];
   uint32_t buttons; /* bit n = button n is down */
   int32_t motion_x, motion_y;
   bool moved_to; /* position_x and _y wait to be posted */
   uint32_t position_x, position_y;
+  pf__window_finger fingers[PF_TOUCH_FINGERS_MAX];
   float scroll_x, scroll_y; /* 1/120 of a notch, with the fraction that was not posted */
 } pf__window_input;
 
@@ -74,7 +85,7 @@ struct pf_presenter {
   char failure_text[256];
   int wake_fd, display_fd; /* display_fd -1: the video driver has none */
   bool lost;               /* the display went away and took the thread with it */
-  atomic_int grab_request, fullscreen_request;
+  atomic_int grab_request, fullscreen_request, text_request;
   SDL_Window *window;
   bool closed; /* window_closed was posted */
   bool redraw;
@@ -137,5 +148,18 @@ void pf__window_input_flush(pf_presenter *presenter);
 void pf__window_input_release(pf_presenter *presenter);
 /* Grabs or frees pointer and keyboard. */
 void pf__window_grab(pf_presenter *presenter, bool grab);
+/* Has keys that print come as text, or by their place. */
+void pf__window_set_text(pf_presenter *presenter, bool text);
+/* Counts and posts an event of the input. */
+void pf__window_post(pf_presenter *presenter, uint32_t kind, int64_t a, int64_t b,
+                     const char *text);
+/* A place of the window, in pixels of its output, as a place of the picture. */
+void pf__window_place(const pf_presenter *presenter, SDL_Point place, uint32_t *x, uint32_t *y);
+
+/* window_touch.c */
+void pf__window_touch_handle(pf_presenter *presenter, const SDL_TouchFingerEvent *event);
+void pf__window_touch_flush(pf_presenter *presenter);
+/* Takes all fingers off the picture. */
+void pf__window_touch_release(pf_presenter *presenter);
 
 #endif

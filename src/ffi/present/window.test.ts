@@ -7,6 +7,7 @@ import {
   setNativeEnvironment,
   TestCards,
   TestDisplay,
+  pushTouch as touch,
   until,
 } from "./present.testing.ts";
 import { type WindowOptions, WindowPresenter } from "./window.ts";
@@ -148,6 +149,84 @@ test("keys arrive by their place on the keyboard, down and up", async () => {
     [usage.a, 1],
     [usage.a, 0],
     [usage.leftShift, 0],
+  ]);
+});
+
+test("text is what this machine's layout makes of the keys, and commands stay keys", async () => {
+  const { log } = await open({ text: true });
+  await display.keyboard("de");
+  try {
+    // By their places, as a person presses them: Y on a German keyboard is where Z is elsewhere.
+    await press(29, 59, 48);
+    await press([108, 24], [108, 26], [50, 15], [37, 52]);
+    await press(36);
+    const enter = 40;
+    await log.one("key", ({ a, b }) => a === enter && b === 0);
+  } finally {
+    await display.keyboard("us");
+  }
+  const typed = log.of("text").map(({ text }) => text);
+  expect(typed).toEqual(["z", ",", "ä", "@", "€", "&"]);
+  const [leftShift, leftCtrl, z] = [225, 224, 29];
+  const pressed = log.of("key").filter(({ b }) => b === 1);
+  expect(pressed.map(({ a }) => a)).toEqual([leftShift, leftCtrl, z, 40]);
+  expect(log.of("key")).toHaveLength(2 * pressed.length);
+});
+
+/** Presses keys by X's codes of them, each alone or with what is held before it. */
+async function press(...keys: (number | readonly number[])[]): Promise<void> {
+  for (const held of keys) {
+    const codes = [held].flat().map(String);
+    const words = codes.flatMap((code) => ["keydown", code]);
+    await display.xdotool(...words, ...codes.reverse().flatMap((code) => ["keyup", code]));
+  }
+}
+
+test("text and keys by their place are changed by a chord, and a grab plays by place", async () => {
+  const { window, log } = await open();
+  const b = 5;
+  /** What the key gives, as soon as what was asked for is in force. */
+  const gives = async (wanted: "key" | "text") => {
+    for (let tries = 0; tries < 50; tries++) {
+      log.clear();
+      await display.xdotool("key", "b");
+      await until(() => log.events.some(({ kind, a }) => kind === "text" || a === b), "the key");
+      if (log.of(wanted).length > 0) return;
+    }
+    throw new Error(`the key never came as ${wanted}`);
+  };
+  await gives("key");
+  await display.xdotool("key", "ctrl+alt+shift+t");
+  await gives("text");
+  window.setGrab(true);
+  await gives("key");
+  window.setGrab(false);
+  await gives("text");
+  window.setText(false);
+  await gives("key");
+});
+
+test("fingers are told apart, follow the picture's shape and are lifted at the end", async () => {
+  const { window, cards, log } = await open();
+  await show(window, cards, { width: 720, height: 720 });
+  touch("down", 1, 0.1, 0.5); // beside the picture
+  touch("down", 77, 0.5, 0.5);
+  touch("down", 5, 999.5 / 1280, 0);
+  touch("move", 77, 0.5, 0.25);
+  touch("move", 77, 0, 1);
+  touch("up", 5, 0.6, 0.6);
+  touch("up", 1, 0.1, 0.5);
+  await log.one("touch", ({ a }) => a === 1 + 512);
+  window.stop();
+  await log.one("touch", ({ a }) => a === 768);
+  const touches = log.of("touch").map(({ a, b }) => [a & 255, a >> 8, b & 65_535, b >>> 16]);
+  const [right, middle] = [65_535, 32_813];
+  expect(touches).toEqual([
+    [0, 0, middle, middle],
+    [1, 0, right, 0],
+    [0, 1, 0, right],
+    [1, 2, right, 0],
+    [0, 3, 0, right],
   ]);
 });
 

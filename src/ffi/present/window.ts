@@ -11,6 +11,8 @@ export interface WindowOptions extends PresenterOptions {
   readonly fullscreen?: boolean;
   /** Starts with the pointer and the keyboard grabbed. */
   readonly grab?: boolean;
+  /** Keys that print come as text of this machine's layout instead of by their place. */
+  readonly text?: boolean;
   /** false: no input events, as for a viewer. */
   readonly input?: boolean;
 }
@@ -19,12 +21,13 @@ export interface WindowOptions extends PresenterOptions {
 const titleUnitsMax = 42;
 
 /** Bits of presentConfig.flags. */
-const flag = { fullscreen: 1, grab: 2, noInput: 4 } as const;
+const flag = { fullscreen: 1, grab: 2, noInput: 4, text: 8 } as const;
 
 /**
  * Throws PF_DISPLAY_MISSING where no window can be opened. F11 switches full screen;
- * Ctrl+Alt+Shift with Z grabs and frees the pointer and keyboard, with S shows the overlay, with Q
- * closes the window (event `window_closed`). These keys never reach the host.
+ * Ctrl+Alt+Shift with Z grabs and frees the pointer and keyboard, with S shows the overlay, with T
+ * changes between keys by their place and text, with Q closes the window (event `window_closed`).
+ * These keys never reach the host.
  */
 export class WindowPresenter extends NativePresenter {
   constructor(options: WindowOptions) {
@@ -36,12 +39,18 @@ export class WindowPresenter extends NativePresenter {
       flags:
         (options.fullscreen === true ? flag.fullscreen : 0) |
         (options.grab === true ? flag.grab : 0) |
-        (options.input === false ? flag.noInput : 0),
+        (options.input === false ? flag.noInput : 0) |
+        (options.text === true ? flag.text : 0),
     });
   }
 
   setGrab(grab: boolean): void {
     this.set("grab", grab ? 1n : 0n);
+  }
+
+  /** Whether keys that print come as text of this machine's layout, or by their place. */
+  setText(text: boolean): void {
+    this.set("text_input", text ? 1n : 0n);
   }
 
   setFullscreen(fullscreen: boolean): void {

@@ -1,8 +1,13 @@
 #include "window.h"
 
-static void post(pf_presenter *presenter, uint32_t kind, int64_t a, int64_t b) {
+void pf__window_post(pf_presenter *presenter, uint32_t kind, int64_t a, int64_t b,
+                     const char *text) {
   pf_count(presenter->front.counters.input_events, 1);
-  pf_events_post(presenter->front.events, kind, presenter->front.stage, a, b, NULL);
+  pf_events_post(presenter->front.events, kind, presenter->front.stage, a, b, text);
+}
+
+static void post(pf_presenter *presenter, uint32_t kind, int64_t a, int64_t b) {
+  pf__window_post(presenter, kind, a, b, NULL);
 }
 
 void pf__window_input_flush(pf_presenter *presenter) {
@@ -12,6 +17,7 @@ void pf__window_input_flush(pf_presenter *presenter) {
   input->motion_x = input->motion_y = 0;
   if (input->moved_to) post(presenter, PF_EVENT_POSITION, input->position_x, input->position_y);
   input->moved_to = false;
+  pf__window_touch_flush(presenter);
   int32_t across = (int32_t)input->scroll_x, down = (int32_t)input->scroll_y;
   if (across != 0 || down != 0) post(presenter, PF_EVENT_SCROLL, across, down);
   input->scroll_x -= (float)across;
@@ -29,12 +35,30 @@ void pf__window_input_release(pf_presenter *presenter) {
   for (uint32_t button = SDL_BUTTON_LEFT; button <= SDL_BUTTON_X2; button++)
     if (input->buttons & (1u << button)) post(presenter, PF_EVENT_BUTTON, button, 0);
   input->buttons = 0;
+  pf__window_touch_release(presenter);
   input->scroll_x = input->scroll_y = 0;
+}
+
+/* What grabs the pointer is played, not written: its keys count by their place. */
+static bool writes(const pf_presenter *presenter) {
+  return presenter->input.text && !SDL_GetRelativeMouseMode();
+}
+
+/* An input method gets the keys only while text is wanted. */
+static void follow_text(const pf_presenter *presenter) {
+  if (writes(presenter)) SDL_StartTextInput();
+  else SDL_StopTextInput();
 }
 
 void pf__window_grab(pf_presenter *presenter, bool grab) {
   SDL_SetRelativeMouseMode(grab ? SDL_TRUE : SDL_FALSE);
   SDL_SetWindowKeyboardGrab(presenter->window, grab ? SDL_TRUE : SDL_FALSE);
+  follow_text(presenter);
+}
+
+void pf__window_set_text(pf_presenter *presenter, bool text) {
+  presenter->input.text = text;
+  follow_text(presenter);
 }
 
 /* The letter on the key; on a layout without Latin letters, the one of its place. */
@@ -59,12 +83,43 @@ static bool handle_command(pf_presenter *presenter, const SDL_Keysym *key) {
     case SDLK_s:
       pf__frontend_toggle_overlay(&presenter->front);
       return true;
+    case SDLK_t:
+      pf__window_set_text(presenter, !presenter->input.text);
+      return true;
     case SDLK_q:
       pf__window_post_closed(presenter);
       return true;
     default:
       return false;
   }
+}
+
+/* A letter with one of these held is a command, whatever it prints. */
+static bool is_command(void) { return (SDL_GetModState() & (KMOD_CTRL | KMOD_LALT | KMOD_GUI)); }
+
+/*
+ * Whether a key is only there to write: one that prints, or changes what others print. Its text
+ * comes as an event of its own, when the layout, its dead keys or an input method have made it.
+ */
+static bool is_for_text(SDL_Scancode code) {
+  if (code == SDL_SCANCODE_RALT || code == SDL_SCANCODE_CAPSLOCK ||
+      code == SDL_SCANCODE_NUMLOCKCLEAR)
+    return true;
+  if (is_command()) return false;
+  if (code >= SDL_SCANCODE_KP_1 && code <= SDL_SCANCODE_KP_PERIOD)
+    return (SDL_GetModState() & KMOD_NUM) != 0;
+  return (code >= SDL_SCANCODE_A && code <= SDL_SCANCODE_0) ||
+         (code >= SDL_SCANCODE_SPACE && code <= SDL_SCANCODE_SLASH) ||
+         (code >= SDL_SCANCODE_KP_DIVIDE && code <= SDL_SCANCODE_KP_PLUS) ||
+         code == SDL_SCANCODE_NONUSBACKSLASH || code == SDL_SCANCODE_KP_EQUALS ||
+         code == SDL_SCANCODE_KP_COMMA ||
+         (code >= SDL_SCANCODE_INTERNATIONAL1 && code <= SDL_SCANCODE_LANG9);
+}
+
+static void handle_text(pf_presenter *presenter, const SDL_TextInputEvent *event) {
+  if (!writes(presenter) || is_command()) return;
+  pf__window_input_flush(presenter);
+  pf__window_post(presenter, PF_EVENT_TEXT, 0, 0, event->text);
 }
 
 static void handle_key(pf_presenter *presenter, const SDL_KeyboardEvent *event) {
@@ -75,6 +130,7 @@ static void handle_key(pf_presenter *presenter, const SDL_KeyboardEvent *event) 
   uint32_t usage = (uint32_t)event->keysym.scancode;
   if (!input->enabled || usage < PF_USAGE_FIRST || usage > PF_USAGE_LAST) return;
   if (input->pressed[usage] == down) return;
+  if (down && writes(presenter) && is_for_text(event->keysym.scancode)) return;
   pf__window_input_flush(presenter);
   input->pressed[usage] = down;
   post(presenter, PF_EVENT_KEY, usage, down ? 1 : 0);
@@ -84,6 +140,12 @@ static uint32_t share(int at, int begin, int length) {
   int last = length > 1 ? length - 1 : 1;
   int offset = at < begin ? 0 : at - begin > last ? last : at - begin;
   return (uint32_t)((int64_t)offset * 65535 / last);
+}
+
+void pf__window_place(const pf_presenter *presenter, SDL_Point place, uint32_t *x, uint32_t *y) {
+  const SDL_Rect *area = &presenter->draw.area;
+  *x = share(place.x, area->x, area->w);
+  *y = share(place.y, area->y, area->h);
 }
 
 /*
@@ -103,8 +165,7 @@ static bool take_position(pf_presenter *presenter, int window_x, int window_y) {
   /* The host's pointer is in the picture: a second one on top would only lead it. */
   SDL_ShowCursor(inside ? SDL_DISABLE : SDL_ENABLE);
   if (!inside && input->buttons == 0) return false;
-  input->position_x = share(place.x, area->x, area->w);
-  input->position_y = share(place.y, area->y, area->h);
+  pf__window_place(presenter, place, &input->position_x, &input->position_y);
   input->moved_to = true;
   return true;
 }
@@ -158,10 +219,15 @@ void pf__window_input_handle(pf_presenter *presenter, const SDL_Event *event) {
       break;
   }
   if (!presenter->input.enabled) return;
-  if (event->type == SDL_MOUSEMOTION)
+  if (event->type == SDL_TEXTINPUT)
+    handle_text(presenter, &event->text);
+  else if (event->type == SDL_MOUSEMOTION)
     handle_motion(presenter, &event->motion);
   else if (event->type == SDL_MOUSEBUTTONDOWN || event->type == SDL_MOUSEBUTTONUP)
     handle_button(presenter, &event->button);
   else if (event->type == SDL_MOUSEWHEEL)
     handle_wheel(presenter, &event->wheel);
+  else if (event->type == SDL_FINGERDOWN || event->type == SDL_FINGERMOTION ||
+           event->type == SDL_FINGERUP)
+    pf__window_touch_handle(presenter, &event->tfinger);
 }

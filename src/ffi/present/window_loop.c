@@ -74,6 +74,8 @@ static int handle_events(pf_presenter *presenter) {
 static void apply_requests(pf_presenter *presenter) {
   int grab = atomic_exchange(&presenter->grab_request, PF__REQUEST_NONE);
   if (grab != PF__REQUEST_NONE) pf__window_grab(presenter, grab != 0);
+  int text = atomic_exchange(&presenter->text_request, PF__REQUEST_NONE);
+  if (text != PF__REQUEST_NONE) pf__window_set_text(presenter, text != 0);
   int fullscreen = atomic_exchange(&presenter->fullscreen_request, PF__REQUEST_NONE);
   if (fullscreen != PF__REQUEST_NONE) pf__window_set_fullscreen(presenter, fullscreen != 0);
 }
