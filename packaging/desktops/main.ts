@@ -7,12 +7,11 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Glob } from "bun";
 import { lock } from "../setup/lock.mjs";
 import { Interrupted, Progress, SetupError } from "../setup/progress.mjs";
 import { type DesktopFolder, desktopFolder, prepareFolder } from "./folder.ts";
 import { useIn } from "./namespace.ts";
-import { desktops } from "./packages.ts";
+import { type Desktop, desktops, ordinaryTests } from "./packages.ts";
 
 const usage = `Usage: npm run test:desktops [-- [--only ${desktops.join("|")}] [--rebuild]]`;
 const root = new URL("../..", import.meta.url).pathname;
@@ -71,7 +70,7 @@ function checkRoot(): void {
 }
 
 /** Compiles the native kernels in the folder and runs its tests; returns their exit status. */
-async function runTests(place: DesktopFolder, only: string | undefined): Promise<number> {
+async function runTests(place: DesktopFolder, only: Desktop | undefined): Promise<number> {
   const at = { ...place, checkout: root };
   const readable = await progress.run(
     "checkout",
@@ -92,9 +91,11 @@ async function runTests(place: DesktopFolder, only: string | undefined): Promise
 
   for (const path of [place.pictures, pictures]) rmSync(path, { recursive: true, force: true });
   for (const path of [place.pictures, pictures]) mkdirSync(path, { recursive: true });
-  const files = [...new Glob(`${only ?? "*"}.desktops.ts`).scanSync(join(root, tests))].sort();
-  const paths = files.map((name) => `./${tests}/${name}`);
-  const status = await attended(useIn(at, ["bun", "test", "--timeout", "60000", ...paths]));
+  const chosen = only === undefined ? desktops : [only];
+  const paths = chosen.flatMap((name) => [`${tests}/${name}.desktops.ts`, ...ordinaryTests[name]]);
+  const status = await attended(
+    useIn(at, ["bun", "test", "--timeout", "60000", ...paths.map((path) => `./${path}`)]),
+  );
   for (const name of readdirSync(place.pictures)) {
     copyFileSync(join(place.pictures, name), join(pictures, name));
   }

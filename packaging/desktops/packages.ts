@@ -13,6 +13,18 @@ const desktopPackages: Readonly<Record<Desktop, readonly string[]>> = {
   weston: ["weston"],
 };
 
+/** Ordinary tests that are tried on the desktop as well, besides its own `NAME.desktops.ts`. */
+export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
+  sway: [
+    "src/host/displays/sway.test.ts",
+    "src/host/displays/capture.test.ts",
+    "src/host/inject/desktop.test.ts",
+  ],
+  mutter: [],
+  kwin: [],
+  weston: [],
+};
+
 /** What all of them need: sound and pictures by PipeWire, a session bus, a font, OpenGL. */
 const sharedPackages: readonly string[] = [
   "pipewire",
