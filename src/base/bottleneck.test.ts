@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Cause, diagnose, type StreamFigures } from "./diagnosis.ts";
+import { type Cause, diagnose, type StreamFigures } from "./bottleneck.ts";
 
 const quick = { p50: 200, p95: 400 };
 
