@@ -62,3 +62,33 @@ test("closing ends the rounds at once", async () => {
   sync.close();
   expect(await running).toBeNull();
 });
+
+test("following tells an offset that moves with the drift, nothing while the clocks contradict themselves, and ends at once", async () => {
+  const startedAt = process.hrtime.bigint();
+  const nowNs = () => process.hrtime.bigint() - startedAt;
+  let jump = 0n;
+  // A host whose clock is a second ahead and gains 500 parts in a million.
+  const hostNs = () => second + jump + (nowNs() * 1_000_500n) / 1_000_000n;
+  const send = ({ id, clientNs }: MessageOf<"clockProbe">) =>
+    queueMicrotask(() => {
+      const now = hostNs();
+      sync.take({ type: "clockEcho", id, clientNs, hostReceivedNs: now, hostSentNs: now });
+    });
+  const sync = new ClockSync({ send, nowNs });
+  const told: (bigint | null)[] = [];
+  const following = sync.follow((estimate) => {
+    told.push(estimate?.offsetNs ?? null);
+    if (estimate === null) return;
+    const wrong = Number(estimate.offsetNs - (nowNs() - hostNs()));
+    // Telling takes some microseconds itself.
+    expect(Math.abs(wrong)).toBeLessThan(Number(estimate.errorNs) + 20_000);
+  });
+  await Bun.sleep(600);
+  const [first, last] = [told[0] as bigint, told.at(-1) as bigint];
+  expect(Number(first - last)).toBeGreaterThan(150_000);
+  jump = 50n * millisecond;
+  await Bun.sleep(800);
+  expect(told).toContain(null);
+  sync.close();
+  await following;
+});

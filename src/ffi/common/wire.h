@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1260317950u
+#define PF_ABI_HASH 258243383u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -959,6 +959,7 @@ typedef struct pf_receive_counters {
   uint64_t tips;
   uint64_t bytes_delivered;
   uint64_t memory_bytes;
+  uint64_t frames_before_sent;
   pf_histogram network_us;
   pf_histogram reassemble_us;
   pf_histogram capture_to_reassembled_us;

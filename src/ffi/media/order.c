@@ -39,6 +39,7 @@ static void measure(pf_receive *receive, const pf_assembly *assembly,
   if (captured_ns == 0) return;
   uint64_t encode_ns = 1000ull * header->encode_us;
   uint64_t encoded_ns = captured_ns + 1000ull * header->queue_us + encode_ns;
+  if (assembly->complete_ns < encoded_ns) pf_count(counters->frames_before_sent, 1);
   pf_histogram_span(&counters->network_us, encoded_ns, assembly->complete_ns);
   pf_histogram_span(&counters->overhead_us, captured_ns + encode_ns, assembly->complete_ns);
 }
