@@ -9,6 +9,7 @@
  * print as keys.
  */
 import { readFile } from "node:fs/promises";
+import { keyboardLayoutPattern } from "../../wire/keys.ts";
 
 export type KeyboardWish = "auto" | "codes" | "text";
 
@@ -21,9 +22,6 @@ export function sendsText(
   const { client, host } = layouts;
   return client !== null && host !== null && client !== host;
 }
-
-/** As XKB names layouts, with the variant in brackets: us, de(nodeadkeys). */
-export const layoutPattern = /^[a-z][\w-]{0,15}(\([\w-]{1,13}\))?$/;
 
 /**
  * The layout of this machine's keyboard as XKB names it, the first where there are several. From
@@ -61,7 +59,7 @@ function joined(layouts: string | undefined, variants: string | undefined): stri
   const layout = layouts?.split(",")[0] ?? "";
   const variant = variants?.split(",")[0] ?? "";
   const name = variant === "" ? layout : `${layout}(${variant})`;
-  return layoutPattern.test(name) ? name : undefined;
+  return keyboardLayoutPattern.test(name) ? name : undefined;
 }
 
 async function queryX11(display: string): Promise<string> {
