@@ -60,6 +60,7 @@ export async function prepareFolder(
     mkdirSync(path, { recursive: true });
   }
   checkSpace(place.base);
+  progress.say(`Making a Debian of the tests' own in ${place.base}: once, some minutes, 2.5 GB`);
   if (!existsSync(place.folder)) await makeBase(place, progress);
   await install(place, packages, progress);
   writeFileSync(stamp, packages.join("\n"));

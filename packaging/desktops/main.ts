@@ -96,10 +96,9 @@ async function runTests(place: DesktopFolder, only: Desktop | undefined): Promis
   const status = await attended(
     useIn(at, ["bun", "test", "--timeout", "60000", ...paths.map((path) => `./${path}`)]),
   );
-  for (const name of readdirSync(place.pictures)) {
-    copyFileSync(join(place.pictures, name), join(pictures, name));
-  }
-  progress.say(`Pictures of the desktops: ${pictures}`);
+  const names = readdirSync(place.pictures);
+  for (const name of names) copyFileSync(join(place.pictures, name), join(pictures, name));
+  if (names.length > 0) progress.say(`${names.length} pictures of the desktops: ${pictures}`);
   return status;
 }
 
