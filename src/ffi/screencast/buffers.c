@@ -31,12 +31,12 @@ static void recycle(pf_picture *picture) {
 }
 
 static void free_slot(pf_slot *slot) {
-  if (slot->memory != NULL && !slot->foreign_mapping) munmap(slot->memory, slot->bytes);
+  if (slot->mapping != NULL) munmap(slot->mapping, slot->bytes);
   if (slot->sync_fd >= 0) close(slot->sync_fd);
-  slot->memory = NULL;
+  slot->memory = slot->mapping = NULL;
   slot->sync_fd = -1;
   slot->buffer = NULL;
-  slot->own = slot->foreign_mapping = false;
+  slot->own = false;
   atomic_store(&slot->state, PF_SLOT_FREE);
 }
 
@@ -72,12 +72,25 @@ static bool holds(const struct spa_data *data) {
   return bytes > 0 && (uint64_t)bytes >= (uint64_t)data->mapoffset + data->maxsize;
 }
 
-/* Maps from the start of the file, since mapoffset need not be a multiple of a page. */
+/* Memory that libpipewire has mapped, shared with the producer: the same pages once more, so that
+ * they stay when libpipewire unmaps them (mremap(2), old_size 0). */
+static void map_again(pf_slot *slot, const struct spa_data *data) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  uint8_t *start = data->data;
+  size_t lead = (size_t)((uintptr_t)start % page);
+  void *mapping = mremap(start - lead, 0, lead + data->maxsize, MREMAP_MAYMOVE);
+  if (mapping == MAP_FAILED) { /* it is private */
+    slot->memory = start;
+    return;
+  }
+  slot->mapping = mapping;
+  slot->bytes = lead + data->maxsize;
+  slot->memory = slot->mapping + lead;
+}
+
 static pf_result map(pf_slot *slot, const struct spa_data *data) {
   if (data->type == SPA_DATA_MemPtr && data->data != NULL) {
-    slot->memory = data->data;
-    slot->bytes = data->maxsize;
-    slot->foreign_mapping = true;
+    map_again(slot, data);
     return PF_OK;
   }
   if (data->type != SPA_DATA_MemFd && data->type != SPA_DATA_DmaBuf)
@@ -85,11 +98,14 @@ static pf_result map(pf_slot *slot, const struct spa_data *data) {
   if (!holds(data))
     return pf_fail(PF_E_UNSUPPORTED, "a buffer is shorter than the %u bytes it should have",
                    data->maxsize);
-  slot->bytes = (size_t)data->mapoffset + data->maxsize;
-  void *memory = mmap(NULL, slot->bytes, PROT_READ, MAP_SHARED, (int)data->fd, 0);
-  if (memory == MAP_FAILED)
+  /* From the start of the file, since mapoffset need not be a multiple of a page. */
+  size_t bytes = (size_t)data->mapoffset + data->maxsize;
+  void *mapping = mmap(NULL, bytes, PROT_READ, MAP_SHARED, (int)data->fd, 0);
+  if (mapping == MAP_FAILED)
     return pf_fail(PF_E_SYSTEM, "a buffer can't be mapped: %s", strerror(errno));
-  slot->memory = memory;
+  slot->mapping = mapping;
+  slot->bytes = bytes;
+  slot->memory = slot->mapping + data->mapoffset;
   if (data->type == SPA_DATA_DmaBuf) slot->sync_fd = fcntl((int)data->fd, F_DUPFD_CLOEXEC, 0);
   return PF_OK;
 }
@@ -147,7 +163,7 @@ void pf_slots_return(pf_slots *self) {
 static bool make_copy(pf_slot *slot, size_t bytes) {
   void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return false;
-  slot->memory = memory;
+  slot->memory = slot->mapping = memory;
   slot->bytes = bytes;
   slot->own = true;
   return true;

@@ -34,10 +34,10 @@ typedef struct pf_slot {
   pf_slots *slots;
   struct pw_buffer *buffer; /* NULL: a copy of our own, or the producer took its buffer back */
   bool own;
-  bool foreign_mapping; /* libpipewire's: goes with the buffer, so its pictures are copied */
-  int sync_fd;          /* of a DMA buffer; -1 = needs no synchronisation */
-  uint8_t *memory;
-  size_t bytes;
+  uint8_t *memory; /* where the buffer begins */
+  uint8_t *mapping; /* around it; NULL = not ours and gone with the buffer: pictures are copied */
+  size_t bytes;    /* of the mapping */
+  int sync_fd;     /* of a DMA buffer; -1 = needs no synchronisation */
   atomic_uint state; /* pf_slot_state */
 } pf_slot;
 

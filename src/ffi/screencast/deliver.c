@@ -60,7 +60,6 @@ static bool find_pixels(pf_screencast *self, const pf_slot *slot, struct spa_buf
   uint64_t start = data->maxsize != 0 ? chunk->offset % data->maxsize : 0;
   uint64_t end = start + (uint64_t)stride * (format->height - 1) + format->width * 4u;
   if (chunk->stride < 0 || stride < format->width * 4 || end > data->maxsize) return false;
-  if (!slot->foreign_mapping) start += data->mapoffset;
 
   pf_crop crop = {.width = format->width, .height = format->height};
   const struct spa_meta *meta = spa_buffer_find_meta(buffer, SPA_META_VideoCrop);
@@ -97,7 +96,7 @@ static uint64_t time_of(const struct spa_meta_header *header, uint64_t now_ns) {
 
 /* Keeps the picture in `slot`, which self->view shows, as the newest. */
 static void keep(pf_screencast *self, pf_slot *slot) {
-  bool hold = !slot->foreign_mapping && pf_slots_may_hold(&self->slots);
+  bool hold = slot->mapping != NULL && pf_slots_may_hold(&self->slots);
   pf_slot_take(slot);
   if (!hold) {
     pf_slot *copy = pf_slots_copy(&self->slots, self->view.width, self->view.height);
