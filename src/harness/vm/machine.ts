@@ -51,7 +51,8 @@ async function boot(image: Image, command: readonly string[], options: GuestOpti
   const at = (name: string) => join(folder, name);
   try {
     await Bun.write(at("script"), guestScript(command, options));
-    const machine = Bun.spawn(["qemu-system-x86_64", ...machineOptions(image, at, options)], {
+    const emulator = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"];
+    const machine = Bun.spawn([...emulator, ...machineOptions(image, at, options)], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: Bun.file(at("words")),
