@@ -1,7 +1,7 @@
 /** What sound needs: PipeWire with its session manager, Opus, and threads that run in time. */
 import { readFileSync } from "node:fs";
 import type { Examination } from "../../base/diagnosis.ts";
-import { installHere } from "../../base/install.ts";
+import { asRoot, installHere } from "../../base/install.ts";
 import { probePipeWire } from "../../ffi/pipewire/pipewire.ts";
 
 export async function examineAudio(look: Examination): Promise<void> {
@@ -24,21 +24,26 @@ function checkPipeWire(look: Examination): boolean {
   return ok;
 }
 
-const rtprioWorth = 20;
-
-/** Sound's threads are held up by others where they can't ask to come first. */
+/** Sound and media are held up by other programs where their threads can't ask to come first. */
 function checkRealtime(look: Examination): void {
+  const name = "real-time threads";
   const limits = readFileSync("/proc/self/limits", "latin1");
   const allowed = /^Max realtime priority\s+(\S+)/m.exec(limits)?.[1] ?? "0";
-  const name = "real-time threads";
-  if (allowed === "unlimited" || Number(allowed) >= rtprioWorth) {
-    look.ok(name, `This user's threads may have priority ${allowed}.`);
-    return;
+  if (process.geteuid?.() === 0) look.ok(name, "Root's threads may have any priority.");
+  else if (allowed !== "0") look.ok(name, `This user's threads may have priority ${allowed}.`);
+  else {
+    const file = asRoot("tee /etc/security/limits.d/90-punktfunk.conf");
+    const fix = `echo "$USER - rtprio 20" | ${file} # then log in anew`;
+    look.warn(name, "This user's threads may have none: sound may crackle under load.", fix);
   }
-  if (Bun.which("rtkit-daemon", { PATH: "/usr/libexec:/usr/lib/rtkit:/usr/lib" }) !== null) {
-    look.ok(name, "rtkit gives PipeWire's threads priority.");
-    return;
+  const folders = "/usr/libexec:/usr/lib/rtkit:/usr/lib/rtkit-daemon:/usr/lib";
+  if (Bun.which("rtkit-daemon", { PATH: folders }) !== null) {
+    look.ok("rtkit", "It gives PipeWire's own threads priority.");
+  } else {
+    look.warn(
+      "rtkit",
+      "It is not installed: PipeWire's threads have no priority.",
+      installHere("rtkit"),
+    );
   }
-  const detail = `The limit is ${allowed} and rtkit is not installed: sound may crackle under load.`;
-  look.warn(name, detail, installHere("rtkit"));
 }

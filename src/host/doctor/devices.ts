@@ -1,5 +1,5 @@
 /** Devices of the kernel that the host writes to, and whether this user may. */
-import { accessSync, constants, existsSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync } from "node:fs";
 import type { Examination } from "../../base/diagnosis.ts";
 import { asRoot } from "../../base/install.ts";
 
