@@ -43,8 +43,9 @@ static void add(pf_params *params, const struct spa_pod *param) {
   if (param != NULL && params->count < PF_FORMAT_PARAMS_MAX) params->list[params->count++] = param;
 }
 
+/* `exact`: only the wanted size and rate; else any, with those of the producer first. */
 static const struct spa_pod *offer(struct spa_pod_builder *builder,
-                                   const pf_screencast_config *config, bool dmabuf) {
+                                   const pf_screencast_config *config, bool exact, bool dmabuf) {
   struct spa_pod_frame frame;
   spa_pod_builder_push_object(builder, &frame, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat);
   spa_pod_builder_add(builder, SPA_FORMAT_mediaType, SPA_POD_Id(SPA_MEDIA_TYPE_video),
@@ -62,16 +63,19 @@ static const struct spa_pod *offer(struct spa_pod_builder *builder,
     spa_pod_builder_long(builder, (int64_t)modifier_linear); /* … of these */
     spa_pod_builder_pop(builder, &choice);
   }
-  bool sized = config->width != 0 && config->height != 0;
-  struct spa_rectangle size = {sized ? config->width : 1920, sized ? config->height : 1080};
-  struct spa_rectangle smallest = {2, 2}, largest = {PF_WIDTH_MAX, PF_HEIGHT_MAX};
+  struct spa_rectangle size = {1920, 1080}, smallest = {2, 2};
+  struct spa_rectangle largest = {PF_WIDTH_MAX, PF_HEIGHT_MAX};
   /* 0 = as things change; a producer with a fixed rate is taken as it is. */
   struct spa_fraction any = {0, 1}, fastest = {PF_REFRESH_HZ_MAX, 1}, slowest = {1, 1};
   struct spa_fraction wanted = {config->refresh_mhz, 1000};
+  if (exact) {
+    size = smallest = largest = SPA_RECTANGLE(config->width, config->height);
+    slowest = fastest = wanted;
+  }
+  struct spa_fraction most = {PF_REFRESH_HZ_MAX, 1};
   spa_pod_builder_add(builder, SPA_FORMAT_VIDEO_size,
                       SPA_POD_CHOICE_RANGE_Rectangle(&size, &smallest, &largest),
-                      SPA_FORMAT_VIDEO_framerate,
-                      SPA_POD_CHOICE_RANGE_Fraction(&any, &any, &fastest),
+                      SPA_FORMAT_VIDEO_framerate, SPA_POD_CHOICE_RANGE_Fraction(&any, &any, &most),
                       SPA_FORMAT_VIDEO_maxFramerate,
                       SPA_POD_CHOICE_RANGE_Fraction(&wanted, &slowest, &fastest), 0);
   return spa_pod_builder_pop(builder, &frame);
@@ -79,9 +83,12 @@ static const struct spa_pod *offer(struct spa_pod_builder *builder,
 
 void pf_format_offer(const pf_screencast_config *config, bool dmabuf, pf_params *out) {
   struct spa_pod_builder builder = SPA_POD_BUILDER_INIT(out->bytes, sizeof out->bytes);
+  const bool sized = config->width != 0 && config->height != 0;
   out->count = 0;
-  if (dmabuf) add(out, offer(&builder, config, true));
-  add(out, offer(&builder, config, false));
+  for (int exact = sized ? 1 : 0; exact >= 0; exact--) {
+    if (dmabuf) add(out, offer(&builder, config, exact, true));
+    add(out, offer(&builder, config, exact, false));
+  }
 }
 
 pf_result pf_format_read(const struct spa_pod *param, pf_format *out) {
