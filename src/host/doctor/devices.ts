@@ -18,15 +18,13 @@ export function checkDevice(look: Examination, { name, purpose }: DeviceNeed): v
     return;
   }
   try {
-    accessSync(path, constants.R_OK | constants.W_OK);
-    look.ok(path, `It can be written to: ${purpose} can be made.`);
+    closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
+    look.ok(path, `It opens: ${purpose} can be made.`);
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? "an error";
-    look.warn(
-      path,
-      `This user may not write to it (${why}): ${purpose} can't be made.`,
-      rule(name),
-    );
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isForbidden = code === "EACCES" || code === "EPERM";
+    const detail = `It can't be opened (${message}): ${purpose} can't be made.`;
+    look.warn(path, detail, isForbidden ? rule(name) : asRoot(`modprobe ${name}`));
   }
 }
 
