@@ -59,8 +59,11 @@ export async function prepareFolder(
   for (const path of [place.archives, place.build, place.pictures]) {
     mkdirSync(path, { recursive: true });
   }
-  checkSpace(place.base);
-  if (!existsSync(place.folder)) await makeBase(place, progress);
+  if (!existsSync(place.folder)) {
+    checkSpace(place.base);
+    progress.say(`Making a Debian of the tests' own in ${place.base}: once, some minutes, 2.5 GB`);
+    await makeBase(place, progress);
+  }
   await install(place, packages, progress);
   writeFileSync(stamp, packages.join("\n"));
 }

@@ -27,16 +27,19 @@ export function installIn(
  * A command of an ordinary user's in the checkout, without a network but its own: the abstract
  * sockets of this machine's desktops are not seen.
  */
-export function useIn(
-  place: {
-    readonly folder: string;
-    readonly checkout: string;
-    readonly build: string;
-    readonly pictures: string;
-  },
-  words: readonly string[],
-): string[] {
+export function useIn(place: Place, words: readonly string[]): string[] {
+  return [...enclosed, "--net", ...enterWords(place, words)];
+}
+
+export interface Place {
+  readonly folder: string;
+  readonly checkout: string;
+  readonly build: string;
+  readonly pictures: string;
+}
+
+/** The same for a machine of which nothing else is wanted, and which ends with the command. */
+export function enterWords(place: Place, words: readonly string[]): string[] {
   const { folder, checkout, build, pictures } = place;
-  const script = ["sh", enterScript, "use", folder, checkout, build, pictures];
-  return [...enclosed, "--net", ...script, ...words];
+  return ["sh", enterScript, "use", folder, checkout, build, pictures, ...words];
 }

@@ -25,6 +25,14 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
   weston: [],
 };
 
+/** Those that need a graphics device. */
+export const graphicsTests: Readonly<Record<Desktop, readonly string[]>> = {
+  sway: [],
+  mutter: [],
+  kwin: [],
+  weston: [],
+};
+
 /** What all of them need: sound and pictures by PipeWire, a session bus, a font, OpenGL. */
 const sharedPackages: readonly string[] = [
   "pipewire",

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { PfError } from "../base/errors.ts";
 import { type Kbps, kbps, type Millis, millis, type PerMille, perMille } from "../base/units.ts";
 import { plainLine } from "../wire/control.ts";
+import { keyboardLayoutPattern } from "../wire/keys.ts";
 import { limit } from "../wire/limits.ts";
 import { usualPort } from "../wire/ports.ts";
 
@@ -141,6 +142,12 @@ export function parseChoice<Choice extends string>(
     throw usage(`"${text}" is not a ${what}.`, `Choose one of ${choices.join(", ")}.`);
   }
   return found;
+}
+
+/** A keyboard layout's name, or undefined for none. */
+export function parseKeyboardLayout(text: string | undefined): string | undefined {
+  if (text === undefined || keyboardLayoutPattern.test(text)) return text;
+  throw usage(`"${text}" is not a keyboard layout.`, "Write for example us, de or us(dvorak).");
 }
 
 /** What hosts are to call this device: one printable line. */

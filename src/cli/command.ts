@@ -20,6 +20,11 @@ export interface CommandSpec<Args extends ArgsDef> {
   readonly args: Args;
   /** Lines of help: a command and what it does. */
   readonly examples: readonly (readonly [command: string, what: string])[];
+  /** A part of the help of its own: what it is about, then lines and what they mean. */
+  readonly topic?: {
+    readonly title: string;
+    readonly lines: readonly (readonly [line: string, what: string])[];
+  };
   /** Flags whose value may be left out, and the value that this means. */
   readonly bareValues?: Readonly<Record<string, string>>;
   /** Returns the exit code; undefined is done. Throws PfError for what a person can meet. */
@@ -37,7 +42,10 @@ export const jsonArgument = {
 } as const satisfies ArgsDef;
 
 /** What citty's definition of a command has no place for. */
-const extrasOf = new WeakMap<object, Pick<CommandSpec<ArgsDef>, "examples" | "bareValues">>();
+const extrasOf = new WeakMap<
+  object,
+  Pick<CommandSpec<ArgsDef>, "examples" | "topic" | "bareValues">
+>();
 
 export function command<const Args extends ArgsDef>(spec: CommandSpec<Args>): CommandDef<Args> {
   const definition = defineCommand<Args>({
@@ -160,12 +168,20 @@ function interruption(): { signal: AbortSignal; dispose: () => void } {
   };
 }
 
-/** The examples section of a command's help; empty for a command without. */
+/** The topic and the examples of a command's help; empty for a command without. */
 export function renderExamples(definition: object): string {
-  const examples = extrasOf.get(definition)?.examples ?? [];
-  if (examples.length === 0) return "";
-  const lines = examples.map(([line, what]) => `  ${line}\n      ${what}`);
-  return `EXAMPLES\n\n${lines.join("\n")}\n`;
+  const { examples = [], topic } = extrasOf.get(definition) ?? {};
+  const sections: string[] = [];
+  if (topic !== undefined) {
+    const width = Math.max(...topic.lines.map(([line]) => line.length));
+    const lines = topic.lines.map(([line, what]) => `  ${line.padEnd(width)}  ${what}`);
+    sections.push(`${topic.title}\n\n${lines.join("\n")}\n`);
+  }
+  if (examples.length > 0) {
+    const lines = examples.map(([line, what]) => `  ${line}\n      ${what}`);
+    sections.push(`EXAMPLES\n\n${lines.join("\n")}\n`);
+  }
+  return sections.join("\n");
 }
 
 /** The arguments of a command with the values filled in that its flags may be left without. */

@@ -20,6 +20,7 @@ const commands: CommandTable = {
   host: async () => (await import("./commands/host.ts")).default,
   "speed-test": async () => (await import("./commands/speed-test.ts")).default,
   "probe-compositor": async () => (await import("./commands/probe-compositor.ts")).default,
+  doctor: async () => (await import("./commands/doctor.ts")).default,
   demo: async () => (await import("./commands/demo.ts")).default,
   "loss-harness": async () => (await import("./commands/loss-harness.ts")).default,
 };

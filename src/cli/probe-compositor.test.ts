@@ -57,7 +57,7 @@ describe("without a desktop", () => {
     expect(lines.at(-1)).toMatchObject({ type: "summary", imported: [] });
   });
 
-  test.each(["wlroots", "mutter", "kwin", "hyprland", "portal", "x11"])(
+  test.each(["wlroots", "mutter", "kwin", "hyprland", "portal"])(
     "%s is not ready",
     async (name) => {
       const { code, found } = await probe(home, [name]);
@@ -65,8 +65,21 @@ describe("without a desktop", () => {
     },
   );
 
+  test("nothing runs, whatever the host could start", async () => {
+    const { code, found } = await probe(home, ["--running"]);
+    expect(code).toBe(1);
+    const running = displayKinds.filter((kind) => !["sway", "gamescope"].includes(kind));
+    expect(found.map(({ kind, ok }) => [kind, ok])).toEqual(running.map((kind) => [kind, false]));
+  });
+
   test("a desktop that nobody knows is a mistake", async () => {
-    for (const args of [["windows"], ["sway", "mutter"], ["--wait", "soon"], ["--wait"]]) {
+    for (const args of [
+      ["windows"],
+      ["sway", "mutter"],
+      ["sway", "--running"],
+      ["--wait", "soon"],
+      ["--wait"],
+    ]) {
       const { code, lines } = await probe(home, args);
       expect([args, code, lines.at(-1)?.["code"]]).toEqual([args, 2, "PF_USAGE"]);
     }

@@ -21,6 +21,8 @@ import {
   reachHost,
 } from "./control/reach.ts";
 import type { Interval, Summary } from "./figures.ts";
+import { type KeyboardWish, ownKeyboardLayout, sendsText } from "./input/layout.ts";
+import type { InputScript } from "./input/script.ts";
 import { stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
 import { openPresenter } from "./present/open.ts";
@@ -42,6 +44,12 @@ export interface ClientOptions extends HostTarget {
   /** Counted from the first picture; undefined = until somebody ends it. */
   readonly durationMs: Millis | undefined;
   readonly typeText: string | undefined;
+  /** Input that is played once the picture is there. */
+  readonly inputScript?: InputScript | undefined;
+  /** Whether keys that print travel by their place or as text; default auto. */
+  readonly keyboard?: KeyboardWish | undefined;
+  /** XKB name of this keyboard's layout; default: what the system says. */
+  readonly keyboardLayout?: string | undefined;
   /** Waits for a person's approval where the host wants pairing. */
   readonly waits: boolean;
   /** Where media goes instead of the host's media port: a relay of the harness. */
@@ -91,7 +99,8 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
     hooks.interrupted.addEventListener("abort", interrupt, { once: true });
     if (hooks.interrupted.aborted) interrupt();
     const { mode, codecs, bitrateKbps, fecPermille, waits } = options;
-    const wish = { mode, codecs, bitrateKbps, fecPermille, purpose: null, waits };
+    const keyboardLayout = options.keyboardLayout ?? (await ownKeyboardLayout());
+    const wish = { mode, codecs, bitrateKbps, fecPermille, purpose: null, waits, keyboardLayout };
     const welcome = await greetHost(connection, wish, hooks.approvalAwaited);
     hooks.info(
       `${welcome.hostName} streams ${welcome.source}: ${welcome.codec} by ${welcome.encoder} ` +
@@ -99,7 +108,8 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
     );
     hooks.record({ ...welcome, type: "welcome" });
     hooks.interrupted.removeEventListener("abort", interrupt);
-    const { summary, error } = await stream(connection, welcome, options, hooks);
+    const ready = { ...options, keyboardLayout };
+    const { summary, error } = await stream(connection, welcome, ready, hooks);
     return { summary, error: error ?? undefined };
   } catch (thrown) {
     await connection?.close("done");
@@ -124,6 +134,10 @@ async function stream(
       height: welcome.mode.height,
       events,
       stage: stageNumber.present,
+      text: sendsText(options.keyboard ?? "auto", {
+        client: options.keyboardLayout ?? null,
+        host: welcome.keyboardLayout,
+      }),
     });
     presenter = shown.presenter;
     kind = shown.kind;
@@ -151,6 +165,7 @@ async function stream(
           : { path: options.record, format: recordFormatFor(options.record, welcome.codec) },
       durationMs: options.durationMs,
       typeText: options.typeText,
+      ...(options.inputScript === undefined ? {} : { inputScript: options.inputScript }),
       warn,
       askApproval: async (request, signal) => {
         const { hostName } = welcome;

@@ -32,6 +32,8 @@ export interface ClientSnapshot {
 }
 
 export interface SessionFacts {
+  /** Input messages that were sent, by kind. */
+  readonly input: Readonly<Record<string, number>>;
   readonly mode: Mode;
   readonly codec: CodecName;
   readonly requestedKbps: number | null;
@@ -135,6 +137,7 @@ export function summary(
       rttNs: facts.clock?.rttNs ?? null,
       skewCorrected: facts.clock !== null,
     },
+    input: { ...facts.input },
     audio: { received: null, lost: null },
   };
 }

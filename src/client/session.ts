@@ -27,6 +27,8 @@ import {
   summary,
 } from "./figures.ts";
 import { InputForwarder } from "./input/input.ts";
+import { playScript } from "./input/player.ts";
+import type { InputScript } from "./input/script.ts";
 import { LossReporter } from "./loss.ts";
 import { ClientPipeline, stageNumber } from "./pipeline.ts";
 import { ClientProbe } from "./probe.ts";
@@ -50,6 +52,8 @@ export interface ClientSessionOptions {
   readonly record: { readonly path: string; readonly format: RecordFormat } | null;
   readonly durationMs: Millis | undefined;
   readonly typeText: string | undefined;
+  /** Input that is played once the picture is there. */
+  readonly inputScript?: InputScript;
   readonly warn: (text: string) => void;
   readonly onInterval: (figures: Interval) => void;
   /** Has a person decide about a device that waits for approval at the host. */
@@ -76,6 +80,8 @@ export class ClientSession {
   readonly pipeline: ClientPipeline;
   readonly #options: ClientSessionOptions;
   readonly #input: InputForwarder;
+  /** Ends the script of input. */
+  readonly #scripted = new AbortController();
   readonly #host = new HostStages();
   readonly #clock: ClockSync;
   readonly #losses: LossReporter;
@@ -159,6 +165,7 @@ export class ClientSession {
     clearInterval(reporter);
     clearInterval(synchroniser);
     this.#losses.stop();
+    this.#scripted.abort();
     this.#last ??= this.pipeline.snapshot(performance.now());
     this.#probe?.close();
     this.#approvals.close();
@@ -179,6 +186,7 @@ export class ClientSession {
   /** Ends the session in order: what is pressed is released, the host is told. */
   async end(reason: "done" | "interrupted"): Promise<void> {
     this.#last ??= this.pipeline.snapshot(performance.now());
+    this.#scripted.abort();
     this.#input.releaseAll();
     await this.#options.connection.close(reason);
   }
@@ -216,6 +224,7 @@ export class ClientSession {
       clock: this.#clockFigures,
       sendDropped: this.#hostStats?.packetsDropped ?? null,
       parityPermille: this.#hostStats?.parityPermille ?? null,
+      input: this.#input.sent,
     };
     return summary(facts, last, this.#host, startedAt);
   }
@@ -229,7 +238,7 @@ export class ClientSession {
 
   /** The time to stream counts from the first picture, at whatever time its event is seen. */
   #onFirstPicture(event: NativeEvent): void {
-    const { durationMs, typeText, connection } = this.#options;
+    const { durationMs, typeText, inputScript, connection } = this.#options;
     const sinceMs = Number(nowNs() - event.timeNs) / 1e6;
     this.#firstPictureAt = performance.now() - sinceMs;
     clearTimeout(this.#timer);
@@ -237,6 +246,9 @@ export class ClientSession {
       this.#timer = setTimeout(() => void this.end("done"), durationMs - sinceMs);
     }
     if (typeText !== undefined && this.#mayInput) connection.send({ type: "text", text: typeText });
+    if (inputScript !== undefined) {
+      void playScript(inputScript, (input) => this.#input.onEvent(input), this.#scripted.signal);
+    }
   }
 
   get #mayInput(): boolean {

@@ -24,6 +24,8 @@ const libraryNeeds = {
   pipewire: "libpipewire",
   screencast: "libpipewire",
   input: "libwayland-client and libxkbcommon",
+  ei: "libei 1.0, which Debian has from version 13 on, and libxkbcommon",
+  uinput: "libxkbcommon",
   kwin: "libwayland-client and libxkbcommon",
   x11: "libxcb",
   encode: "libavcodec",

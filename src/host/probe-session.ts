@@ -11,6 +11,7 @@ import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
 import { limit } from "../wire/limits.ts";
 import type { Reason } from "../wire/reasons.ts";
+import { echoOf } from "./clock.ts";
 import { HostProbe, speedTested } from "./probe.ts";
 import { refuse } from "./refusal.ts";
 import { actionOf } from "./rights.ts";
@@ -150,6 +151,10 @@ export class ProbeSession {
 
   #onMessage(message: Message): void {
     if (!this.#options.standing.may(actionOf(message.type))) return;
+    if (message.type === "clockProbe") {
+      this.#options.connection.send(echoOf(message));
+      return;
+    }
     if (message.type === "probeRequest") this.#waitForRequest();
     this.#probe?.take(message);
   }

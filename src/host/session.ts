@@ -5,7 +5,7 @@
 import { randomInt } from "node:crypto";
 import { PfError, toPfError } from "../base/errors.ts";
 import { type Kbps, millis, type PerMille } from "../base/units.ts";
-import { EventQueue, type NativeEvent, nowNs } from "../ffi/core/core.ts";
+import { EventQueue, type NativeEvent } from "../ffi/core/core.ts";
 import type { UdpPort } from "../ffi/media/port.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
@@ -16,6 +16,7 @@ import { datagramPlane, hostTiming } from "../wire/media.ts";
 import { modeProblem } from "../wire/mode.ts";
 import type { Reason } from "../wire/reasons.ts";
 import { AskedTest, type SpeedTestResult } from "./asked-test.ts";
+import { echoOf } from "./clock.ts";
 import { prepareSource, type SourceSettings } from "./displays/prepare.ts";
 import type { Injector } from "./inject/inject.ts";
 import { hear, type LiveSample, nothingHeard, sampleOf } from "./management/live.ts";
@@ -276,18 +277,9 @@ export class HostSession {
     const pipeline = this.#pipeline;
     const injector = this.#source?.injector ?? null;
     switch (message.type) {
-      case "clockProbe": {
-        const now = nowNs();
-        const { id, clientNs } = message;
-        this.#options.connection.send({
-          type: "clockEcho",
-          id,
-          clientNs,
-          hostReceivedNs: now,
-          hostSentNs: nowNs(),
-        });
+      case "clockProbe":
+        this.#options.connection.send(echoOf(message));
         return;
-      }
       case "requestKeyframe": {
         const answer = onKeyframeRequest(this.#keyframes, millis(performance.now()));
         this.#keyframes = answer.state;

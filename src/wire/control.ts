@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { milliHz } from "../base/units.ts";
+import { keyboardLayoutPattern } from "./keys.ts";
 import { limit } from "./limits.ts";
 import { codec as mediaCodecs } from "./media.ts";
 import { levelNames } from "./pairing/level.ts";
@@ -99,7 +100,7 @@ const worst = field(
   }),
 );
 const level = field(levelNames.join(", "), z.enum(levelNames));
-const keyboardLayout = field("word", z.string().regex(/^[a-z][\w-]{0,15}(\([\w-]{1,13}\))?$/));
+const keyboardLayout = field("word", z.string().regex(keyboardLayoutPattern));
 const touchPhase = field("down, move, up or cancel", z.enum(["down", "move", "up", "cancel"]));
 const fingerprint = field("64 hex digits", z.string().regex(/^[0-9a-f]{64}$/));
 const pairing = field("optional or required", z.enum(["optional", "required"]));

@@ -203,3 +203,6 @@ const codeByButton: ReadonlyMap<number, number> = new Map(
 export function evdevButton(button: number): number | undefined {
   return codeByButton.get(button);
 }
+
+/** Keyboard layouts as XKB names them, with the variant in brackets: us, de(nodeadkeys). */
+export const keyboardLayoutPattern = /^[a-z][\w-]{0,15}(\([\w-]{1,13}\))?$/;

@@ -1,11 +1,24 @@
-import { ExitCode } from "../../base/errors.ts";
+import { readFile } from "node:fs/promises";
+import { ExitCode, PfError } from "../../base/errors.ts";
+import { type InputScript, scriptHelp } from "../../client/input/script.ts";
 import type { CodecName } from "../../wire/media.ts";
 import { parseMode } from "../../wire/mode.ts";
-import { parseBitrate, parseChoice, parseDuration, parseFec, parseHost } from "../arguments.ts";
+import {
+  parseBitrate,
+  parseChoice,
+  parseDuration,
+  parseFec,
+  parseHost,
+  parseKeyboardLayout,
+} from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
+const keyboards = ["auto", "codes", "text"] as const;
 const codecs = ["auto", "h264", "hevc", "av1"] as const;
 const presenters = ["auto", "window", "terminal", "none"] as const;
+
+/** The value of --input-test without one. */
+const usualInputTest = "usual";
 
 /** What this client prefers where the host can do several. */
 const codecsByPreference: readonly CodecName[] = ["h264", "hevc", "av1"];
@@ -75,12 +88,32 @@ export default command({
       description: "type this text on the host once the picture is there",
       valueHint: "TEXT",
     },
+    keyboard: {
+      type: "string",
+      description:
+        "codes: keys travel by their place and the host's layout reads them; text: as what they " +
+        "print here; auto: text only where both layouts are known and differ",
+      valueHint: keyboards.join("|"),
+      default: "auto",
+    },
+    "keyboard-layout": {
+      type: "string",
+      description: "this keyboard's layout, for hosts that take it, as us or de(nodeadkeys)",
+      valueHint: "LAYOUT",
+    },
+    "input-test": {
+      type: "string",
+      description: "play a script of input, or the usual one again and again; see below",
+      valueHint: "[SCRIPT]",
+    },
     wait: {
       type: "boolean",
       description: "wait for a person's approval if not paired; usual: on a terminal",
     },
     ...jsonArgument,
   },
+  topic: { title: "SCRIPTS OF INPUT, one event a line", lines: scriptHelp },
+  bareValues: { "input-test": usualInputTest },
   examples: [
     ["punktfunk connect", "choose one of the hosts that are found in this network"],
     ["punktfunk connect gamingbox", "show the host's desktop at 1280x720@60"],
@@ -88,6 +121,10 @@ export default command({
     [
       "punktfunk connect 127.0.0.1 --present none --record out.mkv --duration 5 --json",
       "record five seconds, for scripts",
+    ],
+    [
+      "punktfunk connect 127.0.0.1 --present none --input-test --duration 1h --json",
+      "play keys, text, pointer, wheel and a finger for an hour; the summary counts them",
     ],
   ],
   async run({ args, output, interrupted }) {
@@ -103,6 +140,9 @@ export default command({
       record: args.record,
       durationMs: args.duration === undefined ? undefined : parseDuration(args.duration),
       typeText: args.type,
+      inputScript: await readInputScript(args["input-test"]),
+      keyboard: parseChoice(args.keyboard, "way for keys to travel", keyboards),
+      keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
       waits: args.wait ?? output.interactive,
     };
     const { pickHost } = await import("../pick-host.ts");
@@ -149,3 +189,15 @@ export default command({
     return ExitCode.done;
   },
 });
+
+async function readInputScript(path: string | undefined): Promise<InputScript | undefined> {
+  if (path === undefined) return undefined;
+  const { parseScript, usualScript } = await import("../../client/input/script.ts");
+  if (path === usualInputTest) return usualScript();
+  const source = await readFile(path, "utf8").catch((error) => {
+    throw new PfError("PF_USAGE", `The input script ${path} can't be read: ${error.message}.`, {
+      hint: "Without a name, --input-test plays the usual one.",
+    });
+  });
+  return parseScript(source);
+}

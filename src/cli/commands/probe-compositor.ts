@@ -14,6 +14,10 @@ export default command({
       valueHint: "NAME",
       required: false,
     },
+    running: {
+      type: "boolean",
+      description: "only desktops that run already, not what the host could start itself",
+    },
     wait: {
       type: "string",
       description: "look again until it is ready, for as long as this",
@@ -24,20 +28,26 @@ export default command({
   examples: [
     ["punktfunk probe-compositor", "what can be streamed here, and what the rest lacks"],
     ["punktfunk probe-compositor mutter", "exit status 0 when Mutter can be streamed, else 1"],
-    ["punktfunk probe-compositor --wait 20s", "wait for a desktop that starts, as services do"],
+    [
+      "punktfunk probe-compositor --running --wait 20s",
+      "wait for a desktop that starts, as services do",
+    ],
     ["punktfunk probe-compositor --json", "one JSON line for each kind, for scripts"],
   ],
   async run({ args, output, interrupted }) {
-    const { displayKinds } = await import("../../host/readiness/readiness.ts");
+    const { displayKinds, startedKinds } = await import("../../host/readiness/readiness.ts");
     const { waitUntilReady } = await import("../../host/readiness/probe.ts");
     const { importWords } = await import("../../host/readiness/environment.ts");
     const { readinessTable, readinessDetails } = await import("../readiness.ts");
+    const running = args.running === true;
+    const all = displayKinds.filter((kind) => !running || !startedKinds.includes(kind));
     const kinds: readonly DisplayKind[] =
-      args.name === undefined ? displayKinds : [parseChoice(args.name, "desktop", displayKinds)];
+      args.name === undefined ? all : [parseChoice(args.name, "desktop", all)];
     const waitMs = args.wait === undefined ? 0 : parseDuration(args.wait);
     const beganAt = performance.now();
     const { found, imported } = await waitUntilReady(kinds, {
       waitMs,
+      running,
       signal: interrupted,
       onWaiting: () => {
         const seconds = Math.ceil((waitMs - (performance.now() - beganAt)) / 1000);

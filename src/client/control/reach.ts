@@ -131,7 +131,7 @@ export interface Wish {
   /** Waits for a person's approval where the host wants pairing. */
   readonly waits: boolean;
   /** XKB name of this keyboard's layout; undefined = not known. */
-  readonly keyboardLayout?: string;
+  readonly keyboardLayout?: string | undefined;
 }
 
 /** The hello of this device on a connection. */

@@ -16,6 +16,8 @@ const scrollMax = 32_767;
 const phases = ["down", "move", "up", "cancel"] as const;
 
 export class InputForwarder {
+  /** How many messages of each kind were sent. */
+  readonly sent = { key: 0, button: 0, motion: 0, position: 0, scroll: 0, touch: 0, text: 0 };
   readonly #send: (message: InputMessage) => void;
   /** Held keys (usages of HID page 7) and buttons, in the order in which they went down. */
   readonly #keys = new Set<number>();
@@ -24,7 +26,10 @@ export class InputForwarder {
   readonly #fingers = new Map<number, { readonly x: number; readonly y: number }>();
 
   constructor(send: (message: InputMessage) => void) {
-    this.#send = send;
+    this.#send = (message) => {
+      this.sent[message.type]++;
+      send(message);
+    };
   }
 
   /** Takes any native event; those that are no input are left alone. */

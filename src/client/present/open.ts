@@ -21,6 +21,8 @@ export interface OpenPresenterOptions {
   readonly events: EventQueue;
   /** Number by which the presenter's events are known. */
   readonly stage: number;
+  /** Keys that print come as text instead of by their place. */
+  readonly text?: boolean;
 }
 
 export interface OpenedPresenter {
@@ -51,7 +53,7 @@ export function openPresenter(options: OpenPresenterOptions): OpenedPresenter {
 }
 
 function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presenter | null {
-  const { events, stage, title, width, height } = options;
+  const { events, stage, title, width, height, text = false } = options;
   if (choice.kind === "none") return null;
   if (choice.kind === "terminal") return new TerminalPresenter({ events, stage });
   const font = findFont();
@@ -61,6 +63,7 @@ function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presente
     title,
     width,
     height,
+    text,
     ...(font === undefined ? {} : { font }),
   });
 }

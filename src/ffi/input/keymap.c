@@ -1,5 +1,6 @@
 #include "keymap.h"
 
+#include <linux/input-event-codes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,49 @@ static void find_ways(pf_input_keymap *self) {
   qsort(self->ways, self->count, sizeof self->ways[0], by_character);
 }
 
+/* Notes a key if it gives modifiers, and only while it is held: a lock does not type. */
+static void add_modifier(pf_input_keymap *self, uint32_t code) {
+  for (uint32_t i = 0; i < self->modifier_count; i++)
+    if (self->modifiers[i].code == code) return;
+  struct xkb_state *state = xkb_state_new(self->map);
+  if (state == NULL) return;
+  xkb_keycode_t key = code + PF_INPUT_XKB_OFFSET;
+  xkb_state_update_key(state, key, XKB_KEY_DOWN);
+  xkb_mod_mask_t mask = xkb_state_serialize_mods(state, XKB_STATE_MODS_DEPRESSED);
+  xkb_state_update_key(state, key, XKB_KEY_UP);
+  bool stays = xkb_state_serialize_mods(state, XKB_STATE_MODS_EFFECTIVE) != 0;
+  xkb_state_unref(state);
+  if (mask == 0 || stays || self->modifier_count == PF_INPUT_MODIFIERS_MAX) return;
+  self->modifiers[self->modifier_count++] = (pf_input_modifier){.code = code, .mask = mask};
+}
+
+static void find_modifiers(pf_input_keymap *self) {
+  static const uint32_t first[] = {KEY_LEFTSHIFT, KEY_RIGHTSHIFT, KEY_RIGHTALT, KEY_LEFTCTRL,
+                                   KEY_RIGHTCTRL, KEY_LEFTALT,    KEY_LEFTMETA, KEY_RIGHTMETA};
+  for (size_t i = 0; i < PF_ARRAY_COUNT(first); i++) add_modifier(self, first[i]);
+  for (uint32_t code = 1; code < 256 - PF_INPUT_XKB_OFFSET; code++) add_modifier(self, code);
+}
+
+/* What both kinds of keymap need once they are compiled. */
+static pf_result complete(pf_input_keymap *self) {
+  self->state = xkb_state_new(self->map);
+  if (self->state == NULL) return pf_fail(PF_E_MEMORY, "no memory for the keyboard");
+  find_ways(self);
+  find_modifiers(self);
+  return PF_OK;
+}
+
+pf_result pf_input_keymap_open_text(pf_input_keymap *self, const char *text, size_t bytes) {
+  self->context = xkb_context_new(XKB_CONTEXT_NO_DEFAULT_INCLUDES);
+  if (self->context == NULL) return pf_fail(PF_E_MEMORY, "no memory for the keyboard");
+  xkb_context_set_log_level(self->context, XKB_LOG_LEVEL_CRITICAL);
+  self->map =
+      xkb_keymap_new_from_buffer(self->context, text, strnlen(text, bytes),
+                                 XKB_KEYMAP_FORMAT_TEXT_V1, XKB_KEYMAP_COMPILE_NO_FLAGS);
+  if (self->map == NULL) return pf_fail(PF_E_ARGUMENT, "the desktop's keymap can't be read");
+  return complete(self);
+}
+
 pf_result pf_input_keymap_open(pf_input_keymap *self, const char *layout) {
   self->context = xkb_context_new(XKB_CONTEXT_NO_FLAGS);
   if (self->context == NULL)
@@ -59,10 +103,7 @@ pf_result pf_input_keymap_open(pf_input_keymap *self, const char *layout) {
   struct xkb_rule_names names = {.rules = "evdev", .model = "pc105", .layout = layout};
   self->map = xkb_keymap_new_from_names(self->context, &names, XKB_KEYMAP_COMPILE_NO_FLAGS);
   if (self->map == NULL) return pf_fail(PF_E_ARGUMENT, "there is no keyboard layout %s", layout);
-  self->state = xkb_state_new(self->map);
-  if (self->state == NULL) return pf_fail(PF_E_MEMORY, "no memory for the keyboard");
-  find_ways(self);
-  return PF_OK;
+  return complete(self);
 }
 
 void pf_input_keymap_close(pf_input_keymap *self) {

@@ -23,15 +23,28 @@ typedef struct pf_input_way {
   xkb_mod_mask_t modifiers;
 } pf_input_way;
 
+/* A key that gives modifiers while it is held. */
+typedef struct pf_input_modifier {
+  uint32_t code;
+  xkb_mod_mask_t mask;
+} pf_input_modifier;
+
+enum { PF_INPUT_MODIFIERS_MAX = 32 };
+
 typedef struct pf_input_keymap {
   struct xkb_context *context;
   struct xkb_keymap *map;
   struct xkb_state *state;
   uint32_t count;
   pf_input_way ways[PF_INPUT_CHARACTERS_MAX]; /* sorted by character */
+  uint32_t modifier_count;
+  pf_input_modifier modifiers[PF_INPUT_MODIFIERS_MAX]; /* those of real keyboards first */
 } pf_input_keymap;
 
+/* The keymap of an XKB layout, as us or de(nodeadkeys). PF_E_ARGUMENT: there is none. */
 pf_result pf_input_keymap_open(pf_input_keymap *self, const char *layout);
+/* A keymap in XKB's text format 1. PF_E_ARGUMENT: it is none. */
+pf_result pf_input_keymap_open_text(pf_input_keymap *self, const char *text, size_t bytes);
 void pf_input_keymap_close(pf_input_keymap *self);
 /* How to type a character; NULL when the layout does not have it. */
 const pf_input_way *pf_input_keymap_find(const pf_input_keymap *self, uint32_t character);

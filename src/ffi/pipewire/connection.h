@@ -13,6 +13,8 @@
 #define PF_PIPEWIRE_CONNECTION_H
 #include "../common/common.h"
 
+#include <sys/types.h> /* which spa/utils/string.h uses */
+
 #include <pipewire/pipewire.h>
 
 enum {

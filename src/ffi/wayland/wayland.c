@@ -22,7 +22,9 @@ static int connect_to(const char *path) {
   if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
   int error = errno;
   close(fd);
-  return pf_fail(PF_E_MISSING, "no compositor answers at %s: %s", path, strerror(error));
+  /* A socket without a listener is one that was just bound, or whose compositor has ended. */
+  pf_result why = error == ECONNREFUSED || error == EAGAIN ? PF_E_CLOSED : PF_E_MISSING;
+  return pf_fail(why, "no compositor answers at %s: %s", path, strerror(error));
 }
 
 static void on_global(void *data, struct wl_registry *registry, uint32_t name,

@@ -52,7 +52,7 @@ struct pf_wayland {
 /*
  * Connects to the socket at an absolute path, binds `globals` (which must outlive the connection)
  * and learns the outputs. PF_E_MISSING when the socket or a global that has a version_min is not
- * there, PF_E_CLOSED when the compositor does not answer.
+ * there, PF_E_CLOSED when the compositor does not answer or nobody listens.
  */
 pf_result pf_wayland_open(pf_wayland *self, const char *socket, pf_wayland_global *globals,
                           uint32_t global_count);

@@ -9,9 +9,7 @@ import { WlrootsDisplays } from "../../host/displays/wlroots.ts";
 import { formatMode, parseMode } from "../../wire/mode.ts";
 import { startSession } from "./session.testing.ts";
 import { readsBack, terminal } from "./typing.testing.ts";
-import { shareOf, View } from "./view.testing.ts";
-
-const isPureRed = (red: number, green: number, blue: number) => red > 200 && green + blue < 60;
+import { hasTestPicture, View } from "./view.testing.ts";
 
 describe("sway 1.10", () => {
   test("is the version that is tried", async () => {
@@ -24,7 +22,7 @@ describe("sway 1.10", () => {
     const { display } = desktop;
     {
       await using view = new View(display);
-      const picture = await view.picture((one) => shareOf(one, isPureRed) > 0.2, "the application");
+      const picture = await view.picture(hasTestPicture, "the application");
       expect([picture.width, picture.height]).toEqual([1280, 720]);
       expect(await view.rate(1500)).toBeWithin(40, 61.5);
       await view.save("sway-1280x720");
@@ -32,7 +30,7 @@ describe("sway 1.10", () => {
     await display.reconfigure(parseMode("1366x768@75"));
     expect(formatMode(display.mode)).toBe("1366x768@75");
     await using view = new View(display);
-    const picture = await view.picture((one) => shareOf(one, isPureRed) > 0.2, "the application");
+    const picture = await view.picture(hasTestPicture, "the application");
     expect([picture.width, picture.height]).toEqual([1366, 768]);
     await view.save("sway-1366x768");
   });

@@ -115,3 +115,14 @@ export function shareOf(
   }
   return (3 * count) / data.length;
 }
+
+const colours: readonly ((red: number, green: number, blue: number) => boolean)[] = [
+  (red, green, blue) => red > 200 && green + blue < 90,
+  (red, green, blue) => green > 200 && red + blue < 90,
+  (red, green, blue) => blue > 200 && red + green < 90,
+];
+
+/** Whether the test application of src/ffi/wayland is seen: red, green and blue, of equal size. */
+export function hasTestPicture(picture: RgbPicture): boolean {
+  return colours.every((fits) => shareOf(picture, fits) > 0.02);
+}

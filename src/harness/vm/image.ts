@@ -22,7 +22,8 @@ const modules = {
     ...["uhid", "hid-generic", "hid-playstation", "hid-nintendo", "uinput", "evdev", "joydev"],
     "mousedev",
   ],
-  graphics: ["virtio-gpu"],
+  // vgem gives compositors a render node, on which they draw by the processor.
+  graphics: ["virtio-gpu", "vgem"],
 } as const;
 
 const tools = ["qemu-system-x86_64", "busybox", "depmod", "xz", "dpkg-deb", "apt-get", "apt-cache"];
@@ -45,7 +46,7 @@ export async function prepareImage(): Promise<Image> {
   if (name === undefined) {
     throw new Error("apt-cache knows no kernel: run apt-get update, as root.");
   }
-  const own = Bun.hash(await guestScript()).toString(36);
+  const own = Bun.hash((await guestScript()) + JSON.stringify(modules)).toString(36);
   const folder = join(cache, `${name}-${own}`);
   const image = { kernel: join(folder, "vmlinux"), root: join(folder, "root.cpio") };
   if (existsSync(image.root)) return image;

@@ -21,6 +21,8 @@ export interface GuestOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** For the whole life of the machine; default 120 s. */
   readonly timeoutMs?: number;
+  /** A folder of this machine that the command may write to. */
+  readonly shared?: string;
   /** Gives it a virtio graphics card. */
   readonly hasGraphics?: boolean;
   /** Mebibytes; default 1,536. */
@@ -49,7 +51,8 @@ async function boot(image: Image, command: readonly string[], options: GuestOpti
   const at = (name: string) => join(folder, name);
   try {
     await Bun.write(at("script"), guestScript(command, options));
-    const machine = Bun.spawn(["qemu-system-x86_64", ...machineOptions(image, at, options)], {
+    const emulator = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"];
+    const machine = Bun.spawn([...emulator, ...machineOptions(image, at, options)], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: Bun.file(at("words")),
@@ -86,16 +89,25 @@ function machineOptions(image: Image, at: (name: string) => string, options: Gue
     ...["-serial", `file:${at("console")}`, "-serial", `file:${at("output")}`],
     ...["-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"],
     ...["-device", "virtio-9p-pci,fsdev=root,mount_tag=root"],
+    ...sharedFolder(options.shared),
     ...(options.hasGraphics === true ? ["-device", "virtio-gpu-pci"] : []),
   ];
 }
 
+function sharedFolder(path: string | undefined): string[] {
+  if (path === undefined) return [];
+  const folder = `local,id=shared,path=${path},security_model=none`;
+  return ["-fsdev", folder, "-device", "virtio-9p-pci,fsdev=shared,mount_tag=shared"];
+}
+
 /** A shell script; the values are quoted. */
-function guestScript(command: readonly string[], { cwd, env = {} }: GuestOptions): string {
+function guestScript(command: readonly string[], { cwd, env = {}, shared }: GuestOptions): string {
   const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
   const own = { HOME: "/root", PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
   const settings = Object.entries({ ...own, TERM: "dumb", NO_COLOR: "1", ...env });
+  const mount = "mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288 shared";
   return [
+    ...(shared === undefined ? [] : [`${mount} ${quote(shared)} || exit 1`]),
     `cd ${quote(cwd)} || exit 1`,
     `exec env -i ${settings.map(([name, value]) => quote(`${name}=${value}`)).join(" ")} \\`,
     `  ${command.map(quote).join(" ")}`,

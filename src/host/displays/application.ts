@@ -4,22 +4,27 @@ import { PfError } from "../../base/errors.ts";
 /** Terminals by preference: those that draw without a GPU and start fast come first. */
 const terminals = ["foot", "alacritty", "kitty", "weston-terminal", "gnome-terminal", "konsole"];
 const x11Terminals = ["xterm", "urxvt"];
+/** Of the others, those that know both. */
+const bothTerminals = ["alacritty", "kitty", "gnome-terminal", "konsole"];
 
 export interface ApplicationSearch {
   /** `--app`; undefined = a terminal. */
   readonly app: string | undefined;
   /** Path of a program or null, as Bun.which. */
   readonly which: (name: string) => string | null;
+  /** What the desktop can show; default: Wayland applications, and X11 ones where Xwayland is. */
+  readonly shows?: "x11";
 }
 
 /** The shell command of the application. Throws PF_SOURCE_FAILED when it is not there. */
-export function chooseApplication({ app, which }: ApplicationSearch): string {
+export function chooseApplication({ app, which, shows }: ApplicationSearch): string {
   if (app === undefined || app.trim() === "") {
-    const usable = which("Xwayland") === null ? terminals : [...terminals, ...x11Terminals];
+    const onWayland = which("Xwayland") === null ? terminals : [...terminals, ...x11Terminals];
+    const usable = shows === "x11" ? [...x11Terminals, ...bothTerminals] : onWayland;
     const found = usable.find((name) => which(name) !== null);
     if (found !== undefined) return found;
     throw new PfError("PF_SOURCE_FAILED", "No terminal is installed to show on the desktop.", {
-      hint: "Install foot, or name an application with --app.",
+      hint: `Install ${shows === "x11" ? "xterm" : "foot"}, or name an application with --app.`,
     });
   }
   const program = plainProgram(app);

@@ -44,6 +44,11 @@ export interface InputWiring {
   readonly events: EventQueue;
   /** Stage number for events. */
   readonly stage: number;
+  /**
+   * XKB layout of the keyboard that is given to the desktop, where it takes one; default us. A
+   * desktop whose layout is its own ignores it.
+   */
+  readonly keyboardLayout?: string;
 }
 
 /** A display that pictures are taken from and that input is given to. */

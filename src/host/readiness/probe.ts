@@ -17,6 +17,8 @@ export interface ProbeContext {
   /** How long one question may take. */
   readonly msMax: number;
   readonly signal?: AbortSignal;
+  /** Only what runs already counts, not what the host could start. */
+  readonly running?: boolean;
 }
 
 const probes: Readonly<Record<DisplayKind, (context: ProbeContext) => Promise<Readiness>>> = {
@@ -42,11 +44,11 @@ export interface ProbeResult {
 /** Probes kinds side by side, in the desktop's environment as it can be found now. */
 export async function probeDisplays(
   kinds: readonly DisplayKind[] = displayKinds,
-  { env = process.env, signal }: { env?: ProbeContext["env"]; signal?: AbortSignal } = {},
+  { env = process.env, ...options }: Partial<Omit<ProbeContext, "msMax">> = {},
 ): Promise<ProbeResult> {
   const imported = await findEnvironment(env);
   const whole = { ...env, ...Object.fromEntries(imported.map(({ name, value }) => [name, value])) };
-  const context = { env: whole, msMax: answerMsMax, ...(signal ? { signal } : {}) };
+  const context = { ...options, env: whole, msMax: answerMsMax };
   const found = await Promise.all(kinds.map((kind) => probes[kind](context)));
   return { found, imported };
 }
@@ -64,6 +66,7 @@ export interface WaitOptions {
   /** How long to wait altogether; 0 = look once. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
+  readonly running?: boolean;
   /** After each look that found none ready. */
   readonly onWaiting?: (result: ProbeResult) => void;
 }
@@ -71,16 +74,16 @@ export interface WaitOptions {
 /** Looks until one of the kinds is ready; the last look, when the time is over. */
 export async function waitUntilReady(
   kinds: readonly DisplayKind[],
-  { waitMs, signal, onWaiting }: WaitOptions,
+  { waitMs, onWaiting, ...options }: WaitOptions,
 ): Promise<ProbeResult> {
   const beganAt = performance.now();
   for (let looks = 1; ; looks++) {
-    const result = await probeDisplays(kinds, { signal });
-    if (result.found.some(({ ok }) => ok) || signal.aborted) return result;
+    const result = await probeDisplays(kinds, options);
+    if (result.found.some(({ ok }) => ok) || options.signal.aborted) return result;
     const leftMs = waitMs - (performance.now() - beganAt);
     if (leftMs <= 0) return result;
     onWaiting?.(result);
     const afterMs = Math.min(delayMs(waitPolicy, looks), leftMs);
-    await sleep(afterMs, undefined, { signal }).catch(() => {});
+    await sleep(afterMs, undefined, { signal: options.signal }).catch(() => {});
   }
 }

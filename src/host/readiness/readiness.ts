@@ -33,6 +33,9 @@ export const displayKinds = [
   "x11",
 ] as const satisfies readonly DisplayKind[];
 
+/** Those that the host itself starts, beside those that are found running. */
+export const startedKinds: readonly DisplayKind[] = ["sway", "gamescope"];
+
 /** Collects the checks of one kind. */
 export class Checks {
   readonly list: ReadinessCheck[] = [];

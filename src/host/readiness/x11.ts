@@ -21,8 +21,12 @@ export async function probeX11(context: ProbeContext): Promise<Readiness> {
   };
 }
 
-async function ask(checks: Checks, { env, msMax }: ProbeContext) {
+async function ask(checks: Checks, { env, msMax, running }: ProbeContext) {
   const display = env["DISPLAY"];
+  if (!display && running !== true && Bun.which("Xvfb", { PATH: env["PATH"] ?? "" }) !== null) {
+    checks.add("program", true, "Nothing runs, but Xvfb is installed, which the host can start.");
+    return undefined;
+  }
   if (!display) {
     checks.add("socket", false, "$DISPLAY is not set.", importLine);
     return undefined;

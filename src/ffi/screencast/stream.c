@@ -1,0 +1,217 @@
+/* The node, the stream to it, and what happens to them. */
+#include "cast.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <spa/param/param.h>
+#include <spa/utils/result.h>
+
+enum { FIRST_FRAME_MS = 10000, NODE_WAIT_MS = 2000 };
+
+const char *pf_cast_memory(const pf_screencast *self) {
+  if (self->slots.buffer_count == 0) return "";
+  return self->format.dmabuf ? "DMA" : "shared";
+}
+
+const char *pf_cast_state(const pf_screencast *self) {
+  if (self->stream == NULL) return "unconnected";
+  return pw_stream_state_as_string(pw_stream_get_state(self->stream, NULL));
+}
+
+void pf_cast_diagnose(const pf_screencast *self, char *out, size_t bytes) {
+  char format[48] = "no format was agreed", buffers[32] = "no buffers";
+  if (self->format.agreed)
+    snprintf(format, sizeof format, "%s %ux%u was agreed", pf_format_name(self->format.spa_format),
+             self->format.width, self->format.height);
+  if (self->slots.buffer_count > 0)
+    snprintf(buffers, sizeof buffers, "%u %s buffers", self->slots.buffer_count,
+             pf_cast_memory(self));
+  const char *error = self->connection.words;
+  snprintf(out, bytes, "the stream is %s, %s, %s%s%.40s", pf_cast_state(self), format, buffers,
+           error[0] != '\0' ? "; " : "", error);
+}
+
+void pf_cast_finish(pf_screencast *self, uint32_t event_kind, const char *words) {
+  if (self->finished != 0 || self->stopped) return;
+  self->finished = event_kind;
+  snprintf(self->words, sizeof self->words, "%s", words);
+  if (event_kind == PF_EVENT_FAILED) pf_count(self->counters.failures, 1);
+  if (self->started)
+    pf_events_post(self->config.events, event_kind, self->config.stage, 0, 0, self->words);
+  self->deadline_ns = 0;
+  pf_cast_set_timer(self, 0);
+  pf_cast_drop(self);
+  pf_pipewire_news(&self->connection);
+}
+
+static void fail(pf_screencast *self, const char *words) {
+  char sentence[PF_CAST_WORDS];
+  snprintf(sentence, sizeof sentence, "The screencast failed: %.100s.", words);
+  pf_cast_finish(self, PF_EVENT_FAILED, sentence);
+}
+
+static void await_picture(pf_screencast *self) {
+  uint32_t wait_ms = self->config.first_frame_ms;
+  self->deadline_ns = pf_now_ns() + (wait_ms != 0 ? wait_ms : FIRST_FRAME_MS) * 1000000ull;
+  pf_cast_set_timer(self, 0);
+}
+
+static void on_format(pf_screencast *self, const struct spa_pod *param) {
+  pf_format format = {0};
+  if (param == NULL) {
+    self->format = format;
+    return;
+  }
+  if (pf_format_read(param, &format) != PF_OK) {
+    fail(self, pf_last_error());
+    return;
+  }
+  /* What was captured before has another shape, and the encoder's is to follow this one. */
+  if (format.width != self->format.width || format.height != self->format.height ||
+      format.pixel != self->format.pixel)
+    pf_cast_drop(self);
+  self->format = format;
+  self->damage_told = self->unusable = false;
+  pf_params params;
+  pf_format_buffers(&self->config, &format, &params);
+  pw_stream_update_params(self->stream, params.list, params.count);
+  await_picture(self);
+  pf_pipewire_news(&self->connection);
+}
+
+static void on_param_changed(void *data, uint32_t id, const struct spa_pod *param) {
+  pf_screencast *self = data;
+  if (id == SPA_PARAM_Format && self->finished == 0) on_format(self, param);
+}
+
+static void on_state_changed(void *data, enum pw_stream_state old, enum pw_stream_state state,
+                             const char *error) {
+  pf_screencast *self = data;
+  if (state == PW_STREAM_STATE_ERROR) fail(self, error != NULL ? error : "PipeWire refused it");
+  if (state == PW_STREAM_STATE_UNCONNECTED && old != PW_STREAM_STATE_UNCONNECTED)
+    pf_cast_finish(self, PF_EVENT_ENDED, "PipeWire ended the screencast.");
+  pf_pipewire_news(&self->connection);
+}
+
+static void on_add_buffer(void *data, struct pw_buffer *buffer) {
+  pf_screencast *self = data;
+  if (pf_slots_add(&self->slots, buffer) == PF_OK || self->unusable) return;
+  /* Not from within this callback. */
+  self->unusable = true;
+  snprintf(self->connection.words, sizeof self->connection.words, "%s", pf_last_error());
+  self->deadline_ns = pf_now_ns();
+  pf_cast_set_timer(self, 0);
+}
+
+static void on_remove_buffer(void *data, struct pw_buffer *buffer) {
+  pf_slots_remove(&((pf_screencast *)data)->slots, buffer);
+}
+
+static void on_process(void *data) { pf_cast_receive(data); }
+
+static const struct pw_stream_events stream_events = {
+    PW_VERSION_STREAM_EVENTS,
+    .state_changed = on_state_changed,
+    .param_changed = on_param_changed,
+    .add_buffer = on_add_buffer,
+    .remove_buffer = on_remove_buffer,
+    .process = on_process,
+};
+
+static void watch(pf_screencast *self) {
+  if (self->dmabuf_offered) {
+    self->dmabuf_offered = false;
+    pf_count(self->counters.fallbacks, 1);
+    pf_params params;
+    pf_format_offer(&self->config, false, &params);
+    pw_stream_update_params(self->stream, params.list, params.count);
+    await_picture(self);
+    return;
+  }
+  char known[PF_CAST_WORDS], sentence[PF_CAST_WORDS];
+  uint32_t wait_ms = self->config.first_frame_ms;
+  pf_cast_diagnose(self, known, sizeof known);
+  if (self->unusable) snprintf(sentence, sizeof sentence, "%.100s", self->connection.words);
+  else
+    snprintf(sentence, sizeof sentence, "no picture in %.3g s; %.*s",
+             (wait_ms != 0 ? wait_ms : FIRST_FRAME_MS) / 1000.0, PF_CAST_WORDS - 48, known);
+  fail(self, sentence);
+}
+
+void pf_cast_on_timer(void *data, uint64_t expirations) {
+  pf_screencast *self = data;
+  uint64_t now_ns = pf_now_ns();
+  if (self->finished != 0 || self->stopped) return;
+  if (self->deadline_ns != 0 && now_ns >= self->deadline_ns) watch(self);
+  pf_cast_deliver(self, now_ns);
+}
+
+static void on_global(void *data, uint32_t id, uint32_t permissions, const char *type,
+                      uint32_t version, const struct spa_dict *properties) {
+  pf_screencast *self = data;
+  if (self->node != PF_SCREENCAST_ANY_NODE || strcmp(type, PW_TYPE_INTERFACE_Node) != 0 ||
+      properties == NULL)
+    return;
+  const char *name = spa_dict_lookup(properties, PW_KEY_NODE_NAME);
+  const char *serial = spa_dict_lookup(properties, PW_KEY_OBJECT_SERIAL);
+  const char *target = self->config.target;
+  bool wanted = target[0] == '\0' ? id == self->config.node
+                                  : (name != NULL && strcmp(name, target) == 0) ||
+                                        (serial != NULL && strcmp(serial, target) == 0);
+  if (!wanted) return;
+  self->node = id;
+  snprintf(self->name, sizeof self->name, "%s", name != NULL ? name : "");
+  if (serial != NULL) snprintf(self->serial, sizeof self->serial, "%s", serial);
+  else snprintf(self->serial, sizeof self->serial, "%u", id);
+  pf_pipewire_news(&self->connection);
+}
+
+static void on_global_remove(void *data, uint32_t id) {
+  pf_screencast *self = data;
+  if (id != self->node) return;
+  pf_cast_finish(self, PF_EVENT_ENDED, "The program that gave the pictures took them away.");
+}
+
+static const struct pw_registry_events registry_events = {
+    PW_VERSION_REGISTRY_EVENTS,
+    .global = on_global,
+    .global_remove = on_global_remove,
+};
+
+pf_result pf_cast_find_node(pf_screencast *self) {
+  self->registry = pw_core_get_registry(self->connection.core, PW_VERSION_REGISTRY, 0);
+  if (self->registry == NULL) return pf_fail(PF_E_LIBRARY, "PipeWire has no registry");
+  pw_registry_add_listener(self->registry, &self->registry_hook, &registry_events, self);
+  pf_result result = pf_pipewire_roundtrip(&self->connection);
+  if (result != PF_OK) return result;
+  /* Who told of it may have been faster than the server. */
+  uint64_t deadline_ns = pf_now_ns() + NODE_WAIT_MS * 1000000ull;
+  while (self->node == PF_SCREENCAST_ANY_NODE && !self->connection.gone) {
+    if (pf_pipewire_wait(&self->connection, deadline_ns)) continue;
+    if (self->config.target[0] != '\0')
+      return pf_fail(PF_E_MISSING, "PipeWire has no node %s", self->config.target);
+    return pf_fail(PF_E_MISSING, "PipeWire has no node %u", self->config.node);
+  }
+  return self->connection.gone ? pf_fail(PF_E_CLOSED, "PipeWire hung up") : PF_OK;
+}
+
+pf_result pf_cast_connect(pf_screencast *self) {
+  struct pw_properties *properties = pw_properties_new(
+      PW_KEY_MEDIA_TYPE, "Video", PW_KEY_MEDIA_CATEGORY, "Capture", PW_KEY_MEDIA_ROLE, "Screen",
+      PW_KEY_TARGET_OBJECT, self->serial, NULL);
+  self->stream = pw_stream_new(self->connection.core, "punktfunk", properties);
+  if (self->stream == NULL) return pf_fail(PF_E_LIBRARY, "PipeWire gives no stream");
+  self->slots.stream = self->stream;
+  pw_stream_add_listener(self->stream, &self->stream_hook, &stream_events, self);
+  self->dmabuf_offered = self->config.dmabuf != 0;
+  pf_params params;
+  pf_format_offer(&self->config, self->dmabuf_offered, &params);
+  await_picture(self);
+  int error = pw_stream_connect(self->stream, PW_DIRECTION_INPUT, PW_ID_ANY,
+                                PW_STREAM_FLAG_AUTOCONNECT | PW_STREAM_FLAG_DONT_RECONNECT,
+                                params.list, params.count);
+  if (error < 0) return pf_fail(PF_E_LIBRARY, "no stream to %s: %s", self->name,
+                                spa_strerror(error));
+  return PF_OK;
+}
