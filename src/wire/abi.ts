@@ -297,8 +297,8 @@ export const tapPicture = layout("tap_picture", "the picture that a tap holds", 
   ["format", "u32", "see pixel formats"],
   ["marker_found", "u32", "1 = the marker was read, so that the next two fields count"],
   ["marker_capture_ns", "u64", "from the marker"],
-  ["marker_frame", "u32", "from the marker"],
-  ["reserved", "u32", "0"],
+  ["marker_frame", "u32", "number of the picture from the marker, modulo 2^24"],
+  ["marker_mark", "u32", "from the marker"],
 ]);
 
 /** A patch of the synthetic test card. */
@@ -345,6 +345,8 @@ export const knob = {
   grab: 6,
   fullscreen: 7,
   paused: 8,
+  /** What the synthetic source's marker shows from the next picture on, 0…255. */
+  mark: 9,
   /** 1 = keys that print come as text of this machine's layout, 0 = by their place. */
   text_input: 9,
   /** 0 = no input events, as while a question is open in the terminal. */

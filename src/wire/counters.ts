@@ -193,7 +193,16 @@ export const counterTables = {
   ),
   tap: counters(
     "tap",
-    ["frames", "markers", "markers_unreadable", "markers_repeated", "markers_skipped"],
+    // Gauges: mark, what the newest marker showed; mark_ns, when the first picture with it came
+    [
+      "frames",
+      "markers",
+      "markers_unreadable",
+      "markers_repeated",
+      "markers_skipped",
+      "mark",
+      "mark_ns",
+    ],
     ["marker_to_tap_us"],
   ),
   present: counters(

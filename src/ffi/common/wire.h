@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 258243383u
+#define PF_ABI_HASH 1587035020u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -130,6 +130,7 @@
 #define PF_KNOB_GRAB 6
 #define PF_KNOB_FULLSCREEN 7
 #define PF_KNOB_PAUSED 8
+#define PF_KNOB_MARK 9
 #define PF_KNOB_TEXT_INPUT 9
 #define PF_KNOB_INPUT_ENABLED 10
 #define PF_SEAL_TAG_BYTES 16
@@ -779,8 +780,8 @@ typedef struct pf_tap_picture {
   uint32_t format; /* see pixel formats */
   uint32_t marker_found; /* 1 = the marker was read, so that the next two fields count */
   uint64_t marker_capture_ns; /* from the marker */
-  uint32_t marker_frame; /* from the marker */
-  uint32_t reserved; /* 0 */
+  uint32_t marker_frame; /* number of the picture from the marker, modulo 2^24 */
+  uint32_t marker_mark; /* from the marker */
 } pf_tap_picture;
 #define PF_TAP_PICTURE_BYTES 56
 _Static_assert(sizeof(pf_tap_picture) == 56, "pf_tap_picture");
@@ -793,7 +794,7 @@ _Static_assert(offsetof(pf_tap_picture, format) == 32, "format");
 _Static_assert(offsetof(pf_tap_picture, marker_found) == 36, "marker_found");
 _Static_assert(offsetof(pf_tap_picture, marker_capture_ns) == 40, "marker_capture_ns");
 _Static_assert(offsetof(pf_tap_picture, marker_frame) == 48, "marker_frame");
-_Static_assert(offsetof(pf_tap_picture, reserved) == 52, "reserved");
+_Static_assert(offsetof(pf_tap_picture, marker_mark) == 52, "marker_mark");
 
 /* capture of an X11 screen */
 typedef struct pf_x11_config {
@@ -997,6 +998,8 @@ typedef struct pf_tap_counters {
   uint64_t markers_unreadable;
   uint64_t markers_repeated;
   uint64_t markers_skipped;
+  uint64_t mark;
+  uint64_t mark_ns;
   pf_histogram marker_to_tap_us;
 } pf_tap_counters;
 

@@ -64,9 +64,15 @@ static sighting count_marker(pf_tap *tap, const pf_picture *picture) {
   pf_count(tap->counters.markers, 1);
   pf_histogram_span(&tap->counters.marker_to_tap_us,
                     pf_local_ns(seen.capture_ns, atomic_load(&tap->clock_offset_ns)), pf_now_ns());
-  int32_t step = (int32_t)(seen.frame - tap->last.frame);
+  uint32_t step = (seen.frame - tap->last.frame) & PF_MARKER_NUMBER_MASK;
   if (tap->last.found && step == 0) pf_count(tap->counters.markers_repeated, 1);
-  if (tap->last.found && step > 1) pf_count(tap->counters.markers_skipped, step - 1);
+  if (tap->last.found && step > 1 && step < PF_MARKER_NUMBER_MASK / 2)
+    pf_count(tap->counters.markers_skipped, step - 1);
+  uint8_t mark = pf_marker_mark(seen.frame);
+  if (!tap->last.found || mark != pf_marker_mark(tap->last.frame)) {
+    pf_gauge(tap->counters.mark_ns, pf_now_ns());
+    pf_gauge(tap->counters.mark, mark);
+  }
   tap->last = seen;
   return seen;
 }
@@ -117,7 +123,8 @@ PF_EXPORT pf_result pf_tap_take(pf_tap *tap, pf_tap_picture *out) {
                           .format = picture->format,
                           .marker_found = seen.found,
                           .marker_capture_ns = seen.capture_ns,
-                          .marker_frame = seen.frame};
+                          .marker_frame = seen.frame & PF_MARKER_NUMBER_MASK,
+                          .marker_mark = pf_marker_mark(seen.frame)};
   return PF_OK;
 }
 

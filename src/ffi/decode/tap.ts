@@ -57,7 +57,7 @@ export interface TappedPicture {
   readonly height: number;
   readonly format: keyof typeof pixelFormat;
   /** The synthetic marker, when it was asked for and legible. */
-  readonly marker?: { readonly frame: number; readonly captureNs: Nanos };
+  readonly marker?: { readonly frame: number; readonly mark: number; readonly captureNs: Nanos };
   /**
    * The planes without gaps: I420 Y (w × h), U, V (each ⌈w/2⌉ × ⌈h/2⌉); NV12 Y, UV; packed formats
    * one plane of 4 bytes a pixel.
@@ -154,7 +154,11 @@ export class PictureTap {
 function readRecord(view: DataView): Omit<TappedPicture, "planes"> {
   const number = (name: string) => Number(readField(view, tapPicture, name));
   const nanos = (name: string) => readField(view, tapPicture, name) as bigint;
-  const marker = { frame: number("marker_frame"), captureNs: nanos("marker_capture_ns") };
+  const marker = {
+    frame: number("marker_frame"),
+    mark: number("marker_mark"),
+    captureNs: nanos("marker_capture_ns"),
+  };
   return {
     number: number("number"),
     captureNs: nanos("capture_ns"),

@@ -6,7 +6,8 @@
  *
  *   cells     field       meaning
  *   0-15      sync        0xA5C3; also tells the reader what black and white look like
- *   16-47     frame       number of the picture, modulo 2^32
+ *   16-23     mark        what the source was told to show last (PF_KNOB_MARK), 0…255
+ *   24-47     number      of the picture, modulo 2^24
  *   48-111    capture_ns  CLOCK_MONOTONIC of the source when the picture was drawn
  *   112-127   crc         CRC-16 (polynomial 0x1021, start 0xFFFF) of the 12 bytes before it
  *
@@ -21,10 +22,17 @@
 #define PF_MARKER_ROWS 8u
 #define PF_MARKER_SYNC 0xA5C3u
 
+/* The mark and the number as one field, and back. */
+#define PF_MARKER_NUMBER_MASK 0xFFFFFFu
+static inline uint32_t pf_marker_frame(uint8_t mark, uint64_t number) {
+  return (uint32_t)mark << 24 | ((uint32_t)number & PF_MARKER_NUMBER_MASK);
+}
+static inline uint8_t pf_marker_mark(uint32_t frame) { return (uint8_t)(frame >> 24); }
+
 /* Side of a cell in pixels at a mode; both sides at least 64. */
 uint32_t pf_marker_cell(uint32_t width, uint32_t height);
 
-/* Draws it into a BGRx picture whose rows are `stride` bytes apart. */
+/* `frame` is mark and number. Draws it into a BGRx picture whose rows are `stride` bytes apart. */
 void pf_marker_draw(uint8_t *pixels, uint32_t stride, uint32_t width, uint32_t height,
                     uint32_t frame, uint64_t capture_ns);
 

@@ -21,6 +21,7 @@ struct pf_source {
   pthread_t thread;
   bool running;
   pf_source_counters counters;
+  _Atomic uint8_t mark;
 };
 
 /* A count of 0 is what marks a picture as free: nothing else is to do. */
@@ -86,7 +87,8 @@ static void draw_and_push(pf_source *source, uint64_t number) {
   pf_pattern_draw(source->pattern, number, pixels, stride);
   picture->number = number;
   picture->times = (pf_times){.capture_ns = pf_now_ns()};
-  pf_marker_draw(pixels, stride, picture->width, picture->height, (uint32_t)number,
+  uint8_t mark = atomic_load_explicit(&source->mark, memory_order_relaxed);
+  pf_marker_draw(pixels, stride, picture->width, picture->height, pf_marker_frame(mark, number),
                  picture->times.capture_ns);
   atomic_store_explicit(&picture->references, 1, memory_order_relaxed);
   pf_count(source->counters.frames, 1);
@@ -140,6 +142,12 @@ PF_EXPORT pf_result pf_source_start(pf_source *source) {
   return PF_OK;
 }
 
+PF_EXPORT pf_result pf_source_set(pf_source *source, uint32_t knob, int64_t value) {
+  if (knob != PF_KNOB_MARK) return pf_fail(PF_E_ARGUMENT, "a source has no knob %u", knob);
+  atomic_store_explicit(&source->mark, (uint8_t)value, memory_order_relaxed);
+  return PF_OK;
+}
+
 PF_EXPORT void pf_source_stop(pf_source *source) {
   if (!source->running) return;
   sem_post(&source->stop);
@@ -168,7 +176,7 @@ PF_EXPORT pf_result pf_source_render(uint64_t number, uint64_t capture_ns, uint3
     result = pf_fail(PF_E_ARGUMENT, "a stride of %u is too short for %u pixels", stride, width);
   if (result == PF_OK) {
     pf_pattern_draw(pattern, number, out, stride);
-    pf_marker_draw(out, stride, width, height, (uint32_t)number, capture_ns);
+    pf_marker_draw(out, stride, width, height, pf_marker_frame(0, number), capture_ns);
   }
   pf_pattern_close(pattern);
   return result;

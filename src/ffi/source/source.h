@@ -18,6 +18,8 @@ typedef struct pf_source pf_source;
 /* PF_E_ARGUMENT for a mode outside the limits; PF_E_MEMORY. */
 pf_result pf_source_open(const pf_source_config *config, pf_source **out);
 pf_result pf_source_start(pf_source *source);
+/* Knob PF_KNOB_MARK, from any thread: the next picture's marker shows the value, 0…255. */
+pf_result pf_source_set(pf_source *source, uint32_t knob, int64_t value);
 void pf_source_stop(pf_source *source);
 /* Every picture must have been released before. */
 void pf_source_close(pf_source *source);

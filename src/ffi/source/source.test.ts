@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { PfError } from "../../base/errors.ts";
 import { milliHz } from "../../base/units.ts";
-import { EventQueue } from "../core/core.ts";
+import { EventQueue, nowNs } from "../core/core.ts";
 import { PictureTap } from "../decode/tap.ts";
 import { until } from "../encode/roundtrip.testing.ts";
 import { noSink } from "../library.ts";
@@ -28,7 +28,7 @@ test("the marker of every pattern reads back at every mode", () => {
       const captureNs = 0x0123_4567_89ab_cdefn;
       const pixels = renderSynthetic({ number, captureNs, pattern, width, height });
       const luma = { data: green(pixels), stride: width, width, height };
-      expect(readMarker(luma)).toEqual({ frame: Number(number), captureNs });
+      expect(readMarker(luma)).toEqual({ frame: 0xad_beef, mark: 0, captureNs });
     }
   }
 });
@@ -104,6 +104,29 @@ test("pictures come at the exact rate, each with its number and time", async () 
   tap.close();
   source.close();
   await events.close();
+});
+
+test("the marker shows what the source was told, and the tap when that came first", async () => {
+  const tap = new PictureTap({ readMarkers: true });
+  const source = new SyntheticSource({
+    sink: tap.sink(),
+    width: 128,
+    height: 128,
+    refreshMilliHz: milliHz(200_000),
+  });
+  source.start();
+  for (const mark of [1, 200, 255, 0]) {
+    const toldNs = nowNs();
+    source.setMark(mark);
+    await until(() => tap.counters.get("mark") === mark, "the mark");
+    const afterMs = (tap.counters.get("mark_ns") - Number(toldNs)) / 1e6;
+    expect(afterMs).toBeWithin(0, 100);
+  }
+  source.stop();
+  expect(tap.take()?.marker?.mark).toBe(0);
+  expect(tap.counters.get("markers_skipped")).toBe(0);
+  tap.close();
+  source.close();
 });
 
 test("a still is pushed once", async () => {

@@ -2,7 +2,7 @@
 import { ptr } from "bun:ffi";
 import { PfError } from "../../base/errors.ts";
 import type { MilliHz, Nanos } from "../../base/units.ts";
-import { cardPatch, sourceConfig } from "../../wire/abi.ts";
+import { cardPatch, knob, sourceConfig } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
 import { readField, writeLayout } from "../../wire/layout.ts";
 import { results } from "../../wire/results.ts";
@@ -20,6 +20,7 @@ import {
 const symbols = {
   pf_source_open: { args: ["ptr", "ptr"], returns: "i32" },
   pf_source_start: { args: ["ptr"], returns: "i32" },
+  pf_source_set: { args: ["ptr", "u32", "i64"], returns: "i32" },
   pf_source_stop: { args: ["ptr"], returns: "void" },
   pf_source_close: { args: ["ptr"], returns: "void" },
   pf_source_counters_block: { args: ["ptr"], returns: "ptr" },
@@ -79,6 +80,14 @@ export class SyntheticSource {
     check(started, "PF_SOURCE_FAILED", "The synthetic source can't start");
   }
 
+  /** What the marker of the next picture shows, 0…255. */
+  setMark(mark: number): void {
+    if (this.#address === 0) return;
+    const { functions, check } = source();
+    const set = functions.pf_source_set(pointer(this.#address), knob.mark, BigInt(mark));
+    check(set, "PF_NATIVE_FAILED", "The synthetic source");
+  }
+
   stop(): void {
     if (this.#address !== 0) source().functions.pf_source_stop(pointer(this.#address));
   }
@@ -91,8 +100,10 @@ export class SyntheticSource {
 }
 
 export interface Marker {
-  /** Number of the picture, modulo 2^32. */
+  /** Number of the picture, modulo 2^24. */
   readonly frame: number;
+  /** What the source was told to show, 0…255. */
+  readonly mark: number;
   /** The source's CLOCK_MONOTONIC when it had drawn the picture. */
   readonly captureNs: Nanos;
 }
@@ -123,7 +134,8 @@ export function readMarker(luma: LumaPlane): Marker | undefined {
   );
   if (result === results.PF_E_EMPTY[0]) return undefined;
   check(result, "PF_SOURCE_FAILED", "The marker");
-  return { frame: frame[0] as number, captureNs: captureNs[0] as bigint };
+  const [both = 0] = frame;
+  return { frame: both & 0xff_ffff, mark: both >>> 24, captureNs: captureNs[0] as bigint };
 }
 
 export interface SyntheticPicture {

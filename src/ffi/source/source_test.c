@@ -21,7 +21,7 @@ static void draws_inside(uint32_t width, uint32_t height) {
       uint32_t frame = 0;
       EXPECT(pf_source_render(at, 77, pattern, width, height, pixels, width * 4) == PF_OK);
       EXPECT(pf_marker_find(pixels + 1, 4, width * 4, width, height, &frame, &capture_ns) == 0);
-      EXPECT(frame == (uint32_t)at && capture_ns == 77);
+      EXPECT(frame == pf_marker_frame(0, at) && capture_ns == 77);
     }
   }
   free(pixels);
