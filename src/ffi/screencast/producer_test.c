@@ -138,6 +138,8 @@ static void set_picture(struct spa_meta_cursor *cursor, const char *words) {
 
 static void paint(producer *self, struct spa_data *data, uint32_t colour) {
   uint32_t *pixels = data->data;
+  *data->chunk = (struct spa_chunk){0};
+  if (data->maxsize != self->width * self->height * 4) return; /* of the size before */
   for (uint32_t i = 0; i < self->width * self->height; i++) pixels[i] = colour;
   pixels[0] = 0xffffff;
   *data->chunk = (struct spa_chunk){.size = self->width * self->height * 4,
