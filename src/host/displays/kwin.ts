@@ -132,8 +132,9 @@ class KwinDisplay implements Display {
   ): Promise<Cast> {
     signal?.throwIfAborted();
     if (this.#cast !== undefined) throw error;
-    const cast = await Cast.open({ ...wanted, isVirtual: false }, signal).catch(() => {
-      throw error;
+    const cast = await Cast.open({ ...wanted, isVirtual: false }, signal).catch((second) => {
+      const words = [toPfError(error).message, toPfError(second).message];
+      throw new PfError("PF_SOURCE_FAILED", [...new Set(words)].join(" Nor one that is there: "));
     });
     this.note = `KWin adds no output here: ${cast.name} is streamed at ${formatMode(cast.mode)}.`;
     return cast;
