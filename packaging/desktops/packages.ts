@@ -21,7 +21,7 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
     "src/host/inject/desktop.test.ts",
   ],
   mutter: [],
-  kwin: [],
+  kwin: ["src/harness/desktops/kwin-display.desktops.ts"],
   weston: [],
 };
 

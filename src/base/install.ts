@@ -71,10 +71,18 @@ const verbs: Readonly<Record<PackageManager, string>> = {
   pacman: "pacman -S --needed",
 };
 
+/** What has to be known beside the packages' names. */
+const notes: Partial<Record<Installable, Partial<Record<PackageManager, string>>>> = {
+  gamescope: { apt: "Ubuntu has it; Debian 12 and 13 do not: build it from its sources" },
+  nvidia: { apt: "from the component non-free", dnf: "from RPM Fusion" },
+};
+
 /** A shell line that installs something, as `manager`'s user types it. */
 export function installLine(what: Installable, manager: PackageManager | undefined): string {
   if (manager === undefined) return `# install what holds ${packages[what].apt.join(", ")}`;
-  return asRoot(`${verbs[manager]} ${packages[what][manager].join(" ")}`);
+  const note = notes[what]?.[manager];
+  const line = asRoot(`${verbs[manager]} ${packages[what][manager].join(" ")}`);
+  return note === undefined ? line : `${line} # ${note}`;
 }
 
 /** The same for this machine. */

@@ -8,6 +8,7 @@ import { planes, worst } from "../base/diagnosis.ts";
 import { Program, startHostProgram } from "../harness/program.ts";
 import { swayInstalled } from "../host/displays/desktop.fixture.ts";
 import { encoderLadder } from "../host/policy/codec.ts";
+import { runtimeFolder, startSway } from "../host/readiness/sway.fixture.ts";
 
 const checkSchema = z.strictObject({
   type: z.literal("check"),
@@ -111,6 +112,14 @@ describe.skipIf(!swayInstalled)("capture and input", () => {
     expect(judge(answer).ok).toBe(true);
     expect(answer.check("first frame")?.detail).toMatch(/1280x720@60 gave it \d+ ms/);
     expect(answer.check("wlroots")?.detail).toContain("$WAYLAND_DISPLAY is not set");
+  });
+
+  test("a desktop that runs is found from outside it, and captured", async () => {
+    await using sway = await startSway(await runtimeFolder());
+    const answer = await doctor(["capture"], { env: { XDG_RUNTIME_DIR: sway.runtimeFolder } });
+    expect(judge(answer).ok).toBe(true);
+    expect(answer.check("wlroots")).toMatchObject({ verdict: "ok" });
+    expect(answer.check("first frame")?.detail).toStartWith("wlroots at 1280x720@60 gave it");
   });
 
   test("without any compositor it fails, with how to get one", async () => {

@@ -173,7 +173,13 @@ async function stream(
         if (hooks.askApproval !== undefined) {
           const showLine =
             kind === "terminal" ? (text?: string) => status.setQuestion(text) : undefined;
-          return hooks.askApproval({ request, hostName, showLine }, signal);
+          // The answer's keys are not the host's.
+          if (kind === "terminal") presenter?.setInputEnabled(false);
+          try {
+            return await hooks.askApproval({ request, hostName, showLine }, signal);
+          } finally {
+            if (kind === "terminal") presenter?.setInputEnabled(true);
+          }
         }
         const where = `On the host: punktfunk host approve ${request.id}`;
         info(`${approvalQuestion(request, hostName)} ${where}`);

@@ -55,7 +55,8 @@ export function openPresenter(options: OpenPresenterOptions): OpenedPresenter {
 function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presenter | null {
   const { events, stage, title, width, height, text = false } = options;
   if (choice.kind === "none") return null;
-  if (choice.kind === "terminal") return new TerminalPresenter({ events, stage });
+  if (choice.kind === "terminal")
+    return new TerminalPresenter({ events, stage, text, input: true });
   const font = findFont();
   return new WindowPresenter({
     events,

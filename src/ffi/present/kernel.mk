@@ -6,6 +6,7 @@ window_SOURCES := present/window.c present/window_loop.c present/window_draw.c \
 window_PACKAGES := sdl2 SDL2_ttf
 window_LIBS := -lyuv
 terminal_SOURCES := present/terminal.c present/terminal_tty.c present/terminal_canvas.c \
+  present/terminal_input.c present/terminal_keys.c \
   present/pixels.c present/bt709.c present/frontend.c
 terminal_PACKAGES := chafa
 terminal_LIBS := -lyuv

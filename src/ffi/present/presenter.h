@@ -3,7 +3,9 @@
  * one contract, and the client opens one of them, or none:
  *
  *   libpf_window    an SDL window, with keyboard and mouse
- *   libpf_terminal  the terminal, by chafa: kitty or sixel graphics, else half blocks
+ *   libpf_terminal  the terminal, by chafa: kitty or sixel graphics, else half blocks; with its
+ *                   keyboard and mouse (see terminal_keys.h for what terminals tell of them).
+ *                   Ctrl+C stays an interrupt of this process
  *
  * Pictures come by the sink, from any one thread, in any format and size; both may change between
  * two pictures. Only the newest is kept while the presenter is busy (latest wins; what it replaces
@@ -12,7 +14,8 @@
  * picture is written to the terminal; `present_us` runs from decode_end to shown.
  *
  * Events (see PF_EVENT_*), with the config's stage number: started (text = what it draws with),
- * failed (text = why; the presenter is dead and drops pictures), and from the window
+ * failed (text = why; the presenter is dead and drops pictures), and from window and
+ * terminal
  * window_resized (a, b = pixels), window_closed (a person closed it: it stays until stop),
  * focus_lost and focus_gained, key, button, motion (only while grabbed), position, scroll, touch,
  * and text where text_input is 1: then keys that only write, or change what others write, do not
@@ -37,9 +40,9 @@ pf_result pf_presenter_start(pf_presenter *presenter);
 void pf_presenter_stop(pf_presenter *presenter);
 void pf_presenter_close(pf_presenter *presenter);
 /*
- * Knobs: clock_offset_ns (host to local; INT64_MIN = unknown), overlay_visible, and for windows
- * grab (1 = pointer and keyboard belong to the stream), fullscreen and text_input, which others
- * ignore.
+ * Knobs: clock_offset_ns (host to local; INT64_MIN = unknown), overlay_visible, input_enabled,
+ * text_input, and for windows grab (1 = pointer and keyboard belong to the stream) and fullscreen,
+ * which others ignore.
  * PF_E_ARGUMENT for other knobs.
  */
 pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value);

@@ -29,10 +29,16 @@ export interface Presenter {
   setOverlayVisible(visible: boolean): void;
   /** Nanoseconds to add to a host time to get this machine's; null = not known. */
   setClockOffset(offsetNs: Nanos | null): void;
+  /** false: no input events, and a terminal's keys are left to whoever asks for them. */
+  setInputEnabled(enabled: boolean): void;
+  /** Whether keys that print come as text of this machine's layout, or by their place. */
+  setText(text: boolean): void;
 }
 
 /** What every presenter needs to know at open. */
 export interface PresenterOptions {
+  /** Keys that print come as text of this machine's layout instead of by their place. */
+  readonly text?: boolean;
   readonly events?: EventQueue;
   /** Number by which this stage's events are known. */
   readonly stage?: number;
@@ -61,6 +67,9 @@ function open(name: PresenterLibrary): Library {
 
 /** INT64_MIN: PF_CLOCK_UNKNOWN. */
 const clockUnknown = -(2n ** 63n);
+
+/** Bits of presentConfig.flags. */
+export const presentFlag = { fullscreen: 1, grab: 2, noInput: 4, text: 8 } as const;
 
 /** The calls that both presenters share. */
 export class NativePresenter implements Presenter {
@@ -128,6 +137,14 @@ export class NativePresenter implements Presenter {
 
   setClockOffset(offsetNs: Nanos | null): void {
     this.set("clock_offset_ns", offsetNs ?? clockUnknown);
+  }
+
+  setInputEnabled(enabled: boolean): void {
+    this.set("input_enabled", enabled ? 1n : 0n);
+  }
+
+  setText(text: boolean): void {
+    this.set("text_input", text ? 1n : 0n);
   }
 
   protected set(name: keyof typeof knob, value: bigint): void {

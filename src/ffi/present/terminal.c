@@ -36,6 +36,14 @@ static bool show(pf_presenter *presenter, const pf_picture *picture, const pf__s
     pf_count(presenter->front.counters.failures, 1);
     return false;
   }
+  const pf__canvas *canvas = &presenter->canvas;
+  pf__terminal_area area = {.left = canvas->left,
+                            .top = canvas->top,
+                            .columns = canvas->columns,
+                            .rows = canvas->rows,
+                            .cell_width = screen->cell_width,
+                            .cell_height = screen->cell_height};
+  pf__terminal_input_area(presenter, &area);
   if (overlay[0] != '\0') append_overlay(output, screen, overlay);
   g_string_append(output, END_UPDATE);
   return pf__tty_write(&presenter->tty, &presenter->front, output->str, output->len);
@@ -53,6 +61,7 @@ static void work(pf_presenter *presenter) {
       if (picture != NULL) pf_picture_release(picture);
       picture = newer;
     }
+    pf__terminal_input_follow(presenter);
     pf__screen now;
     if (!pf__tty_size(&presenter->tty, &now)) break;
     char overlay[PF_OVERLAY_BYTES];
@@ -75,6 +84,7 @@ static void *terminal_thread(void *argument) {
   pf_events_post(front->events, PF_EVENT_STARTED, front->stage, 0, 0,
                  pf__canvas_name(&presenter->canvas));
   if (pf__tty_enter(&presenter->tty, front)) work(presenter);
+  pf__terminal_input_stop(presenter);
   bool stopped = !pf__frontend_accepting(front);
   pf__frontend_accept(front, false);
   if (!stopped)
@@ -89,10 +99,11 @@ PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presen
   pf__frontend_init(&presenter->front, config);
   presenter->front.overlay_visible = true; /* no key of a terminal could switch it on */
   presenter->output = g_string_new(NULL);
-  presenter->tty.fd = -1;
+  presenter->tty.fd = presenter->input.wake_fd = -1;
   const char *path = config->terminal[0] != '\0' ? config->terminal : "/dev/tty";
   pf_result result = pf__tty_open(&presenter->tty, path);
   if (result == PF_OK) result = pf__canvas_open(&presenter->canvas);
+  if (result == PF_OK) result = pf__terminal_input_open(presenter, config);
   if (result != PF_OK) {
     pf_presenter_close(presenter);
     return result;
@@ -123,6 +134,7 @@ PF_EXPORT void pf_presenter_stop(pf_presenter *presenter) {
 PF_EXPORT void pf_presenter_close(pf_presenter *presenter) {
   if (presenter == NULL) return;
   pf_presenter_stop(presenter);
+  pf__terminal_input_close(presenter);
   pf__canvas_close(&presenter->canvas);
   pf__tty_close(&presenter->tty);
   g_string_free(presenter->output, TRUE);
@@ -131,9 +143,13 @@ PF_EXPORT void pf_presenter_close(pf_presenter *presenter) {
 }
 
 PF_EXPORT pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value) {
-  if (knob == PF_KNOB_GRAB || knob == PF_KNOB_FULLSCREEN || knob == PF_KNOB_TEXT_INPUT)
-    return PF_OK;
-  return pf__frontend_set(&presenter->front, knob, value);
+  if (knob == PF_KNOB_GRAB || knob == PF_KNOB_FULLSCREEN) return PF_OK;
+  if (knob != PF_KNOB_TEXT_INPUT && knob != PF_KNOB_INPUT_ENABLED)
+    return pf__frontend_set(&presenter->front, knob, value);
+  pf__terminal_input *input = &presenter->input;
+  atomic_store(knob == PF_KNOB_TEXT_INPUT ? &input->text : &input->wanted, value != 0);
+  pf__frontend_wake(&presenter->front);
+  return PF_OK;
 }
 
 PF_EXPORT void pf_presenter_set_overlay(pf_presenter *presenter, const char *utf8) {

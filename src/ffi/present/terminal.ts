@@ -1,11 +1,13 @@
 /** Shows the stream in the terminal: kitty or sixel graphics where it has them, else half blocks. */
 import { writeFileSync } from "node:fs";
 import { openLibrary } from "../library.ts";
-import { NativePresenter, type PresenterOptions } from "./presenter.ts";
+import { NativePresenter, type PresenterOptions, presentFlag } from "./presenter.ts";
 
 export interface TerminalOptions extends PresenterOptions {
   /** Path of the terminal; /dev/tty when left out. */
   readonly terminal?: string;
+  /** true: its keyboard and mouse come as events, so nobody else may read from it. */
+  readonly input?: boolean;
 }
 
 /**
@@ -17,7 +19,10 @@ export class TerminalPresenter extends NativePresenter {
 
   constructor(options: TerminalOptions = {}) {
     const terminal = options.terminal ?? "/dev/tty";
-    super("terminal", "The terminal", options, { terminal });
+    const flags =
+      (options.input === true ? 0 : presentFlag.noInput) |
+      (options.text === true ? presentFlag.text : 0);
+    super("terminal", "The terminal", options, { terminal, flags });
   }
 
   override start(): void {

@@ -12,7 +12,7 @@
 #define CANCEL "\x18" /* ends a control sequence that was cut off */
 #define STRING_END ESCAPE "\\" /* ends a cut-off kitty or sixel picture */
 #define ENTER ESCAPE "[?1049h" ESCAPE "[?25l" ESCAPE "[0m" ESCAPE "[2J"
-#define LEAVE CANCEL STRING_END ESCAPE "[?2026l" ESCAPE "[0m" ESCAPE "[?25h" ESCAPE "[?1049l"
+#define LEAVE CANCEL STRING_END PF_TERMINAL_INPUT_END ESCAPE "[?2026l" ESCAPE "[0m" ESCAPE "[?25h" ESCAPE "[?1049l"
 
 #define POLL_MS 100
 #define LEAVE_WAIT_MS 300 /* for a terminal that reads nothing */
@@ -50,14 +50,18 @@ bool pf__tty_size(const pf__tty *tty, pf__screen *out) {
   return true;
 }
 
+bool pf__tty_in_foreground(const pf__tty *tty) {
+  pid_t foreground = tcgetpgrp(tty->fd);
+  return foreground <= 0 || foreground == getpgrp();
+}
+
 /*
  * Typed keys must not show in the picture (ECHO), nor Ctrl+S stop it (IXON). Only these two are
  * changed, and only those that were set are set again: whoever else sets modes keeps them.
  */
 static void take_modes(pf__tty *tty) {
   struct termios modes;
-  pid_t foreground = tcgetpgrp(tty->fd);
-  if (foreground > 0 && foreground != getpgrp()) return; /* SIGTTOU would stop this process */
+  if (!pf__tty_in_foreground(tty)) return; /* SIGTTOU would stop this process */
   if (tcgetattr(tty->fd, &modes) != 0) return;
   tty->had_echo = (modes.c_lflag & ECHO) != 0;
   tty->had_flow_control = (modes.c_iflag & IXON) != 0;
@@ -66,13 +70,37 @@ static void take_modes(pf__tty *tty) {
   tcsetattr(tty->fd, TCSANOW, &modes);
 }
 
+/* Ctrl+C stays what ends the stream, whatever the host would do with it. */
+bool pf__tty_take_keys(pf__tty *tty) {
+  struct termios modes;
+  if (!pf__tty_in_foreground(tty) || tcgetattr(tty->fd, &modes) != 0) return false;
+  if ((modes.c_lflag & ICANON) != 0) {
+    tty->had_lines = true;
+    tty->suspend_key = modes.c_cc[VSUSP];
+    tty->quit_key = modes.c_cc[VQUIT];
+  }
+  modes.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
+  modes.c_iflag &= ~(tcflag_t)IXON;
+  modes.c_cc[VSUSP] = modes.c_cc[VQUIT] = _POSIX_VDISABLE;
+  modes.c_cc[VMIN] = 1;
+  modes.c_cc[VTIME] = 0;
+  return tcsetattr(tty->fd, TCSANOW, &modes) == 0;
+}
+
 static void give_modes_back(pf__tty *tty) {
   struct termios modes;
-  if (!(tty->had_echo || tty->had_flow_control) || tcgetattr(tty->fd, &modes) != 0) return;
+  bool changed = tty->had_echo || tty->had_flow_control || tty->had_lines;
+  if (!changed || tcgetattr(tty->fd, &modes) != 0) return;
+  if (tty->had_lines) {
+    tcflush(tty->fd, TCIFLUSH); /* what is still unread was meant for the stream */
+    modes.c_lflag |= ICANON;
+    modes.c_cc[VSUSP] = tty->suspend_key;
+    modes.c_cc[VQUIT] = tty->quit_key;
+  }
   if (tty->had_echo) modes.c_lflag |= ECHO;
   if (tty->had_flow_control) modes.c_iflag |= IXON;
   tcsetattr(tty->fd, TCSANOW, &modes);
-  tty->had_echo = tty->had_flow_control = false;
+  tty->had_echo = tty->had_flow_control = tty->had_lines = false;
 }
 
 bool pf__tty_write(pf__tty *tty, pf__frontend *front, const char *bytes, size_t count) {

@@ -135,6 +135,7 @@ PF_EXPORT pf_result pf_presenter_open(const pf_present_config *config, pf_presen
   atomic_init(&presenter->grab_request, grab ? 1 : PF__REQUEST_NONE);
   bool text = (config->flags & PF_PRESENT_FLAG_TEXT) != 0;
   atomic_init(&presenter->text_request, text ? 1 : PF__REQUEST_NONE);
+  atomic_init(&presenter->input_request, PF__REQUEST_NONE);
   atomic_init(&presenter->fullscreen_request, fullscreen ? 1 : PF__REQUEST_NONE);
   int error = pthread_create(&presenter->thread, NULL, window_thread, presenter);
   if (error != 0) {
@@ -173,10 +174,11 @@ PF_EXPORT void pf_presenter_close(pf_presenter *presenter) {
 }
 
 PF_EXPORT pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value) {
-  atomic_int *request = knob == PF_KNOB_GRAB         ? &presenter->grab_request
-                        : knob == PF_KNOB_FULLSCREEN ? &presenter->fullscreen_request
-                        : knob == PF_KNOB_TEXT_INPUT ? &presenter->text_request
-                                                     : NULL;
+  atomic_int *request = knob == PF_KNOB_GRAB            ? &presenter->grab_request
+                        : knob == PF_KNOB_FULLSCREEN    ? &presenter->fullscreen_request
+                        : knob == PF_KNOB_TEXT_INPUT    ? &presenter->text_request
+                        : knob == PF_KNOB_INPUT_ENABLED ? &presenter->input_request
+                                                        : NULL;
   if (request == NULL) return pf__frontend_set(&presenter->front, knob, value);
   atomic_store(request, value != 0 ? 1 : 0);
   pf__frontend_wake(&presenter->front);

@@ -85,7 +85,7 @@ struct pf_presenter {
   char failure_text[256];
   int wake_fd, display_fd; /* display_fd -1: the video driver has none */
   bool lost;               /* the display went away and took the thread with it */
-  atomic_int grab_request, fullscreen_request, text_request;
+  atomic_int grab_request, fullscreen_request, text_request, input_request;
   SDL_Window *window;
   bool closed; /* window_closed was posted */
   bool redraw;

@@ -1,5 +1,5 @@
 /** Shows the stream in an SDL window and turns its keyboard and mouse into events. */
-import { NativePresenter, type PresenterOptions } from "./presenter.ts";
+import { presentFlag as flag, NativePresenter, type PresenterOptions } from "./presenter.ts";
 
 export interface WindowOptions extends PresenterOptions {
   readonly title: string;
@@ -11,17 +11,12 @@ export interface WindowOptions extends PresenterOptions {
   readonly fullscreen?: boolean;
   /** Starts with the pointer and the keyboard grabbed. */
   readonly grab?: boolean;
-  /** Keys that print come as text of this machine's layout instead of by their place. */
-  readonly text?: boolean;
   /** false: no input events, as for a viewer. */
   readonly input?: boolean;
 }
 
 /** The config holds 127 bytes; a UTF-16 unit takes at most 3 of them. */
 const titleUnitsMax = 42;
-
-/** Bits of presentConfig.flags. */
-const flag = { fullscreen: 1, grab: 2, noInput: 4, text: 8 } as const;
 
 /**
  * Throws PF_DISPLAY_MISSING where no window can be opened. F11 switches full screen;
@@ -46,11 +41,6 @@ export class WindowPresenter extends NativePresenter {
 
   setGrab(grab: boolean): void {
     this.set("grab", grab ? 1n : 0n);
-  }
-
-  /** Whether keys that print come as text of this machine's layout, or by their place. */
-  setText(text: boolean): void {
-    this.set("text_input", text ? 1n : 0n);
   }
 
   setFullscreen(fullscreen: boolean): void {

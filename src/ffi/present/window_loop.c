@@ -76,6 +76,9 @@ static void apply_requests(pf_presenter *presenter) {
   if (grab != PF__REQUEST_NONE) pf__window_grab(presenter, grab != 0);
   int text = atomic_exchange(&presenter->text_request, PF__REQUEST_NONE);
   if (text != PF__REQUEST_NONE) pf__window_set_text(presenter, text != 0);
+  int input = atomic_exchange(&presenter->input_request, PF__REQUEST_NONE);
+  if (input == 0) pf__window_input_release(presenter);
+  if (input != PF__REQUEST_NONE) presenter->input.enabled = input != 0;
   int fullscreen = atomic_exchange(&presenter->fullscreen_request, PF__REQUEST_NONE);
   if (fullscreen != PF__REQUEST_NONE) pf__window_set_fullscreen(presenter, fullscreen != 0);
 }

@@ -25,7 +25,6 @@ struct pf_screencast {
   pf_format format;
   pf_slots slots;
   bool dmabuf_offered;
-  bool unusable;     /* a buffer could not be mapped: the watchdog acts at once */
   bool damage_told;  /* the producer tells damage, so that none means something */
   bool pointer_told; /* the producer tells the pointer, so that pictures may be needed again */
   uint64_t deadline_ns; /* of the watchdog; 0 = a picture has come */
@@ -46,7 +45,9 @@ struct pf_screencast {
   pf_screencast_counters counters;
 };
 
-/* stream.c: waits for the node and connects to it. Under the lock. */
+/* stream.c. Nanoseconds that opening waits for the node, and for a format, at most. */
+uint64_t pf_cast_open_wait(const pf_screencast *self);
+/* Waits for the node, and connects to it. Under the lock. */
 pf_result pf_cast_find_node(pf_screencast *self);
 pf_result pf_cast_connect(pf_screencast *self);
 /* Ends the stage: tells it once, and lets no picture through any more. */
@@ -54,8 +55,6 @@ void pf_cast_finish(pf_screencast *self, uint32_t event_kind, const char *words)
 /* The stream's state in PipeWire's words, and what the buffers are. */
 const char *pf_cast_state(const pf_screencast *self);
 const char *pf_cast_memory(const pf_screencast *self);
-/* What is known when nothing comes. */
-void pf_cast_diagnose(const pf_screencast *self, char *out, size_t bytes);
 /* The timer's callback: the watchdog, and pictures that waited for their turn. */
 void pf_cast_on_timer(void *data, uint64_t expirations);
 

@@ -8,8 +8,6 @@
 
 #include "cast.h"
 
-enum { FORMAT_WAIT_MS = 2000 };
-
 static void on_returned(void *data, uint64_t count) {
   pf_screencast *self = data;
   pf_slots_return(&self->slots);
@@ -46,9 +44,7 @@ static pf_result make_sources(pf_screencast *self) {
 
 /* The size is worth a moment: with it the encoder is made once, and right. */
 static pf_result await_format(pf_screencast *self) {
-  uint32_t wait_ms = self->config.first_frame_ms;
-  if (wait_ms == 0 || wait_ms > FORMAT_WAIT_MS) wait_ms = FORMAT_WAIT_MS;
-  uint64_t deadline_ns = pf_now_ns() + wait_ms * 1000000ull;
+  uint64_t deadline_ns = pf_now_ns() + pf_cast_open_wait(self);
   while (!self->format.agreed && self->finished == 0) {
     if (!pf_pipewire_wait(&self->connection, deadline_ns)) break;
   }

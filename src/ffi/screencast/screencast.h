@@ -37,7 +37,7 @@ enum { PF_SCREENCAST_HELD = 3, PF_SCREENCAST_ANY_NODE = 0xffffffffu };
 
 typedef struct pf_screencast pf_screencast;
 
-/* Connects, waits for the node and for a format (2 s each at most). PF_E_MISSING: no server or no
+/* Connects, waits for the node and for a format (2 s each at most, or half of first_frame_ms). PF_E_MISSING: no server or no
  * such node; PF_E_CLOSED: it hung up; PF_E_LIBRARY: it refused, in its words. Takes config->fd over
  * also when it fails. */
 pf_result pf_screencast_open(const pf_screencast_config *config, pf_screencast **out);

@@ -7,7 +7,7 @@
 #include <spa/param/param.h>
 #include <spa/utils/result.h>
 
-enum { FIRST_FRAME_MS = 10000, NODE_WAIT_MS = 2000 };
+enum { FIRST_FRAME_MS = 10000, OPEN_WAIT_MS = 2000 };
 
 const char *pf_cast_memory(const pf_screencast *self) {
   if (self->slots.buffer_count == 0) return "";
@@ -17,19 +17,6 @@ const char *pf_cast_memory(const pf_screencast *self) {
 const char *pf_cast_state(const pf_screencast *self) {
   if (self->stream == NULL) return "unconnected";
   return pw_stream_state_as_string(pw_stream_get_state(self->stream, NULL));
-}
-
-void pf_cast_diagnose(const pf_screencast *self, char *out, size_t bytes) {
-  char format[48] = "no format was agreed", buffers[32] = "no buffers";
-  if (self->format.agreed)
-    snprintf(format, sizeof format, "%s %ux%u was agreed", pf_format_name(self->format.spa_format),
-             self->format.width, self->format.height);
-  if (self->slots.buffer_count > 0)
-    snprintf(buffers, sizeof buffers, "%u %s buffers", self->slots.buffer_count,
-             pf_cast_memory(self));
-  const char *error = self->connection.words;
-  snprintf(out, bytes, "the stream is %s, %s, %s%s%.40s", pf_cast_state(self), format, buffers,
-           error[0] != '\0' ? "; " : "", error);
 }
 
 void pf_cast_finish(pf_screencast *self, uint32_t event_kind, const char *words) {
@@ -51,9 +38,13 @@ static void fail(pf_screencast *self, const char *words) {
   pf_cast_finish(self, PF_EVENT_FAILED, sentence);
 }
 
-static void await_picture(pf_screencast *self) {
+static uint32_t first_frame_ms(const pf_screencast *self) {
   uint32_t wait_ms = self->config.first_frame_ms;
-  self->deadline_ns = pf_now_ns() + (wait_ms != 0 ? wait_ms : FIRST_FRAME_MS) * 1000000ull;
+  return wait_ms != 0 ? wait_ms : FIRST_FRAME_MS;
+}
+
+static void await_picture(pf_screencast *self) {
+  self->deadline_ns = pf_now_ns() + first_frame_ms(self) * 1000000ull;
   pf_cast_set_timer(self, 0);
 }
 
@@ -72,7 +63,7 @@ static void on_format(pf_screencast *self, const struct spa_pod *param) {
       format.pixel != self->format.pixel)
     pf_cast_drop(self);
   self->format = format;
-  self->damage_told = self->unusable = false;
+  self->damage_told = false;
   pf_params params;
   pf_format_buffers(&self->config, &format, &params);
   pw_stream_update_params(self->stream, params.list, params.count);
@@ -96,11 +87,11 @@ static void on_state_changed(void *data, enum pw_stream_state old, enum pw_strea
 
 static void on_add_buffer(void *data, struct pw_buffer *buffer) {
   pf_screencast *self = data;
-  if (pf_slots_add(&self->slots, buffer) == PF_OK || self->unusable) return;
-  /* Not from within this callback. */
-  self->unusable = true;
+  if (pf_slots_add(&self->slots, buffer) == PF_OK) return;
+  /* Another set of buffers may follow; if not, the watchdog tells. */
   snprintf(self->connection.words, sizeof self->connection.words, "%s", pf_last_error());
-  self->deadline_ns = pf_now_ns();
+  if (!self->format.dmabuf || !self->dmabuf_offered) return;
+  self->deadline_ns = pf_now_ns(); /* not from within this callback */
   pf_cast_set_timer(self, 0);
 }
 
@@ -119,6 +110,19 @@ static const struct pw_stream_events stream_events = {
     .process = on_process,
 };
 
+static void say_what_is_known(const pf_screencast *self, char *out, size_t bytes) {
+  char format[72] = "no format of BGRx, RGBx, BGRA or RGBA was agreed";
+  if (self->format.agreed)
+    snprintf(format, sizeof format, "%s %ux%u was agreed, %u buffers",
+             pf_format_name(self->format.spa_format), self->format.width, self->format.height,
+             self->slots.buffer_count);
+  const char *error = self->connection.words;
+  snprintf(out, bytes, "No picture came in %.3g s: the stream is %s, %s%s%.30s.",
+           first_frame_ms(self) / 1000.0, pf_cast_state(self), format, error[0] != 0 ? "; " : "",
+           error);
+}
+
+/* Nothing came in time. */
 static void watch(pf_screencast *self) {
   if (self->dmabuf_offered) {
     self->dmabuf_offered = false;
@@ -129,14 +133,9 @@ static void watch(pf_screencast *self) {
     await_picture(self);
     return;
   }
-  char known[PF_CAST_WORDS], sentence[PF_CAST_WORDS];
-  uint32_t wait_ms = self->config.first_frame_ms;
-  pf_cast_diagnose(self, known, sizeof known);
-  if (self->unusable) snprintf(sentence, sizeof sentence, "%.100s", self->connection.words);
-  else
-    snprintf(sentence, sizeof sentence, "no picture in %.3g s; %.*s",
-             (wait_ms != 0 ? wait_ms : FIRST_FRAME_MS) / 1000.0, PF_CAST_WORDS - 48, known);
-  fail(self, sentence);
+  char words[PF_CAST_WORDS];
+  say_what_is_known(self, words, sizeof words);
+  pf_cast_finish(self, PF_EVENT_FAILED, words);
 }
 
 void pf_cast_on_timer(void *data, uint64_t expirations) {
@@ -179,6 +178,11 @@ static const struct pw_registry_events registry_events = {
     .global_remove = on_global_remove,
 };
 
+uint64_t pf_cast_open_wait(const pf_screencast *self) {
+  uint32_t half_ms = first_frame_ms(self) / 2;
+  return (half_ms < OPEN_WAIT_MS ? half_ms : OPEN_WAIT_MS) * 1000000ull;
+}
+
 pf_result pf_cast_find_node(pf_screencast *self) {
   self->registry = pw_core_get_registry(self->connection.core, PW_VERSION_REGISTRY, 0);
   if (self->registry == NULL) return pf_fail(PF_E_LIBRARY, "PipeWire has no registry");
@@ -186,7 +190,7 @@ pf_result pf_cast_find_node(pf_screencast *self) {
   pf_result result = pf_pipewire_roundtrip(&self->connection);
   if (result != PF_OK) return result;
   /* Who told of it may have been faster than the server. */
-  uint64_t deadline_ns = pf_now_ns() + NODE_WAIT_MS * 1000000ull;
+  uint64_t deadline_ns = pf_now_ns() + pf_cast_open_wait(self);
   while (self->node == PF_SCREENCAST_ANY_NODE && !self->connection.gone) {
     if (pf_pipewire_wait(&self->connection, deadline_ns)) continue;
     if (self->config.target[0] != '\0')

@@ -6,7 +6,7 @@ import type { Supervised } from "../../ffi/supervise/supervise.ts";
 import { until } from "../processes.ts";
 
 /** KWin takes 2 s at its first start, when it writes its caches; the machine may be busy. */
-const readyMsMax = 20_000;
+const readyMsMax = 60_000;
 
 export interface SessionOptions {
   readonly compositor: readonly string[];

@@ -27,10 +27,10 @@ export async function readsBack(display: Display, { file, name }: ReadBackOption
   const events = new EventQueue();
   const input = display.openInput({ events, stage: 5 });
   try {
-    await until(() => Bun.file(file).exists(), "the terminal", 15_000);
+    await until(() => Bun.file(file).exists(), "the terminal", 60_000);
     const empty = shareOf(await view.picture(), isBright);
     expect(input.text(`${text}\n`)).toBe(true);
-    await until(async () => (await Bun.file(file).text()) === `${text}\n`, "the text", 15_000);
+    await until(async () => (await Bun.file(file).text()) === `${text}\n`, "the text", 60_000);
     // 24 letters on a dark picture; the cursor moves on by itself.
     const typed = await view.picture(
       (picture) => shareOf(picture, isBright) > empty + 0.001,

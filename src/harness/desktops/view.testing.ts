@@ -66,7 +66,7 @@ export class View implements AsyncDisposable {
     fits: (picture: RgbPicture) => boolean = () => true,
     what = "a picture",
   ): Promise<RgbPicture> {
-    await until(() => this.#look() !== undefined && fits(this.#newest as RgbPicture), what, 15_000);
+    await until(() => this.#look() !== undefined && fits(this.#newest as RgbPicture), what, 60_000);
     return this.#newest as RgbPicture;
   }
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nativeProgram } from "../../ffi/build.ts";
 import { parseMode } from "../../wire/mode.ts";
-import type { Display } from "./display.ts";
+import type { WlrootsDisplay } from "./screencopy.ts";
 import { SwayDisplays } from "./sway.ts";
 
 /** Builds a program of the native tests and returns its path. */
@@ -20,7 +20,7 @@ export function testProgram(name: string, variant: "release" | "sanitize" = "rel
 export const swayInstalled = Bun.which("sway") !== null;
 
 export interface TestDesktop extends AsyncDisposable {
-  readonly display: Display;
+  readonly display: WlrootsDisplay;
   /** What the application has printed so far. */
   readonly lines: readonly string[];
   /** A folder that the desktop's user can write to. */

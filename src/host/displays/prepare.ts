@@ -1,10 +1,9 @@
 /** From what the operator asked for to a source that is ready: the choice, the desktop, its input. */
 import { PfError, toPfError } from "../../base/errors.ts";
-import { CaptureStage } from "../../ffi/capture/capture.ts";
 import type { EventQueue } from "../../ffi/core/core.ts";
 import type { SourcePattern } from "../../ffi/source/source.ts";
 import type { Mode } from "../../wire/mode.ts";
-import { type Injector, openInjector } from "../inject/inject.ts";
+import { type Injector, SessionInjector } from "../inject/inject.ts";
 import { type PreparedSource, prepareSynthetic, stageNumber } from "../sources.ts";
 import { chooseSource, type SourceChoice, type SourceName } from "./choose.ts";
 import type { Display, DisplayBackend } from "./display.ts";
@@ -68,15 +67,7 @@ export async function prepareSource(
     why: [why, display.note, input.note].filter((sentence) => sentence !== "").join(" "),
     mode: display.mode,
     injector: input.injector,
-    openStage: ({ sink, events, stage }) =>
-      new CaptureStage({
-        sink,
-        socketPath: display.socketPath,
-        outputName: display.outputName,
-        refreshMilliHz: display.mode.refreshMilliHz,
-        events,
-        stage,
-      }),
+    openStage: (wiring) => display.openStage(wiring),
     destroy: async () => {
       input.injector?.close();
       await display.destroy();
@@ -86,12 +77,12 @@ export async function prepareSource(
 
 /** A desktop that takes no input is still worth watching: the reason is told, not thrown. */
 function connectInput(
-  { socketPath, outputName }: Display,
+  display: Display,
   events: EventQueue,
 ): { readonly injector: Injector | null; readonly note: string } {
   try {
-    const injector = openInjector({ socketPath, outputName, events, stage: stageNumber.input });
-    return { injector, note: "" };
+    const target = display.openInput({ events, stage: stageNumber.input });
+    return { injector: new SessionInjector(target), note: "" };
   } catch (thrown) {
     return { injector: null, note: `It can't be controlled: ${toPfError(thrown).message}` };
   }

@@ -7,14 +7,17 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { PfError } from "../../base/errors.ts";
+import { PfError, toPfError } from "../../base/errors.ts";
 import { milliHz } from "../../base/units.ts";
 import { Supervised } from "../../ffi/supervise/supervise.ts";
 import { formatMode, type Mode } from "../../wire/mode.ts";
+import type { InputTarget } from "../inject/target.ts";
+import type { PictureStage, StageWiring } from "../sources.ts";
 import { chooseApplication, notFound, plainProgram } from "./application.ts";
-import type { Availability, CreateOptions, Display, DisplayBackend } from "./display.ts";
+import type { Availability, CreateOptions, DisplayBackend, InputWiring } from "./display.ts";
 import { headlessRate } from "./headless-rate.ts";
 import { SwayIpc, windowCount } from "./ipc.ts";
+import { captureOutput, controlOutput, type WlrootsDisplay } from "./screencopy.ts";
 import {
   type DesktopUser,
   desktopEnvironment,
@@ -67,7 +70,7 @@ export class SwayDisplays implements DisplayBackend {
   }
 
   /** Throws PF_DISPLAY_MISSING without sway, PF_SOURCE_FAILED when it or the application fails. */
-  async create(mode: Mode, options: CreateOptions = {}): Promise<Display> {
+  async create(mode: Mode, options: CreateOptions = {}): Promise<WlrootsDisplay> {
     options.signal?.throwIfAborted();
     const program = this.#which("sway");
     if (program === null)
@@ -102,7 +105,7 @@ interface DesktopOptions {
   readonly env: Environment;
 }
 
-class SwayDesktop implements Display {
+class SwayDesktop implements WlrootsDisplay {
   readonly kind = "sway";
   readonly outputName = outputName;
   readonly ended: Promise<string>;
@@ -110,8 +113,7 @@ class SwayDesktop implements Display {
   mode: Mode;
   note = "";
   readonly #options: DesktopOptions;
-  /** What sway is asked for; the client's but for the rate. */
-  readonly #outputMode: Mode;
+  readonly #drawsByProcessor: boolean;
   readonly #supervised: Supervised;
   readonly #ready = Promise.withResolvers<void>();
   readonly #window = Promise.withResolvers<void>();
@@ -126,8 +128,7 @@ class SwayDesktop implements Display {
     const { folder, user, env, program, mode, app } = options;
     this.#options = options;
     this.mode = mode;
-    const drawsByProcessor = renderNode(user) === undefined;
-    this.#outputMode = drawsByProcessor ? { ...mode, refreshMilliHz: headlessRate(mode) } : mode;
+    this.#drawsByProcessor = renderNode(user) === undefined;
     this.ended = this.#ending.promise;
     const own = swayEnvironment(env, user, folder);
     const home = own["HOME"];
@@ -139,7 +140,7 @@ class SwayDesktop implements Display {
       files: {
         config: swayConfig({
           folder,
-          mode: this.#outputMode,
+          mode: this.#outputMode(mode),
           xwayland: Bun.which("Xwayland", { PATH: own["PATH"] ?? "" }) !== null,
         }),
         ready: readyScript,
@@ -180,21 +181,47 @@ class SwayDesktop implements Display {
     if (this.#destroyed) return ipc.close();
     ipc.onEvent = (_name, event) => this.#onWindow(String(event["change"]));
     await ipc.subscribe(["window"]);
-    this.mode = await this.#readMode(ipc);
+    this.mode = await this.#readMode(ipc, this.#options.mode);
     if (windowCount(await ipc.tree()) > 0) this.#onWindow("new");
     await this.#firstWindow();
   }
 
-  async #readMode(ipc: SwayIpc): Promise<Mode> {
+  openStage(wiring: StageWiring): PictureStage {
+    return captureOutput(this, wiring);
+  }
+
+  openInput(wiring: InputWiring): InputTarget {
+    return controlOutput(this, wiring);
+  }
+
+  async reconfigure(mode: Mode, options: CreateOptions = {}): Promise<void> {
+    const ipc = this.#ipc;
+    if (ipc === undefined || this.#destroyed) throw this.#failure("sway has ended");
+    try {
+      await ipc.command(`output ${outputName} mode --custom ${customMode(this.#outputMode(mode))}`);
+      this.mode = await this.#readMode(ipc, mode);
+    } catch (cause) {
+      const { message } = toPfError(cause);
+      throw new PfError("PF_MODE_REFUSED", `sway does not take ${formatMode(mode)}: ${message}`);
+    }
+    options.signal?.throwIfAborted();
+  }
+
+  /** What sway is asked for; the client's but for the rate. */
+  #outputMode(mode: Mode): Mode {
+    return this.#drawsByProcessor ? { ...mode, refreshMilliHz: headlessRate(mode) } : mode;
+  }
+
+  async #readMode(ipc: SwayIpc, wish: Mode): Promise<Mode> {
     const output = (await ipc.outputs()).find((one) => one.name === outputName);
     const current = output?.current_mode;
     if (current === undefined) throw this.#failure(`sway has no output ${outputName}`);
     const { width, height } = current;
     const mode = { width, height, refreshMilliHz: milliHz(current.refresh) };
-    const wanted = this.#outputMode;
+    const wanted = this.#outputMode(wish);
     /* sway reads the rate as a 32-bit float: 59.94 Hz may come back as 59.939. */
     const close = Math.abs(mode.refreshMilliHz - wanted.refreshMilliHz) <= 5;
-    if (width === wanted.width && height === wanted.height && close) return this.#options.mode;
+    if (width === wanted.width && height === wanted.height && close) return wish;
     throw this.#failure(`sway gave ${formatMode(mode)} instead of ${formatMode(wanted)}`);
   }
 
@@ -292,9 +319,13 @@ interface ConfigOptions {
   readonly xwayland: boolean;
 }
 
+/** In the words of sway's commands. */
+export function customMode({ width, height, refreshMilliHz }: Mode): string {
+  return `${width}x${height}@${refreshMilliHz / 1000}Hz`;
+}
+
 /** No borders, bars or wallpaper: one window fills the output. */
 export function swayConfig({ folder, mode, xwayland }: ConfigOptions): string {
-  const rate = mode.refreshMilliHz / 1000;
   return [
     `xwayland ${xwayland ? "enable" : "disable"}`,
     "default_border none",
@@ -302,7 +333,7 @@ export function swayConfig({ folder, mode, xwayland }: ConfigOptions): string {
     "titlebar_border_thickness 0",
     "focus_on_window_activation focus",
     "swaybg_command -",
-    `output ${outputName} mode --custom ${mode.width}x${mode.height}@${rate}Hz`,
+    `output ${outputName} mode --custom ${customMode(mode)}`,
     `output ${outputName} position 0 0 scale 1`,
     `exec sh ${folder}/ready`,
     `exec sh ${folder}/application`,

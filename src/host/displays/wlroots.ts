@@ -9,8 +9,12 @@ import { PfError, toPfError } from "../../base/errors.ts";
 import { milliHz } from "../../base/units.ts";
 import { type CapturedOutput, probeOutput } from "../../ffi/capture/capture.ts";
 import { defaultRefreshHz, formatMode, type Mode } from "../../wire/mode.ts";
-import type { Availability, CreateOptions, Display, DisplayBackend } from "./display.ts";
+import type { InputTarget } from "../inject/target.ts";
+import type { PictureStage, StageWiring } from "../sources.ts";
+import type { Availability, CreateOptions, DisplayBackend, InputWiring } from "./display.ts";
 import { SwayIpc } from "./ipc.ts";
+import { captureOutput, controlOutput, type WlrootsDisplay } from "./screencopy.ts";
+import { customMode } from "./sway.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -45,7 +49,7 @@ export class WlrootsDisplays implements DisplayBackend {
   }
 
   /** Throws PF_DISPLAY_MISSING without a desktop, PF_SOURCE_FAILED when it can't be captured. */
-  async create(mode: Mode, options: CreateOptions = {}): Promise<Display> {
+  async create(mode: Mode, options: CreateOptions = {}): Promise<WlrootsDisplay> {
     options.signal?.throwIfAborted();
     const socketPath = waylandSocket(this.#env);
     const ipc = await this.#ipc();
@@ -87,15 +91,20 @@ export function waylandSocket(env: Environment): string {
   return path;
 }
 
-function foundDisplay(socketPath: string, wanted: Mode): Display {
+function foundDisplay(socketPath: string, wanted: Mode): WlrootsDisplay {
   const output = probeOutput(socketPath);
   const mode = modeOf(output);
   const same = formatMode(mode) === formatMode(wanted);
+  const place = { socketPath, outputName: output.name, mode };
   return {
     kind: "wlroots",
-    socketPath,
-    outputName: output.name,
-    mode,
+    ...place,
+    openStage: (wiring) => captureOutput(place, wiring),
+    openInput: (wiring) => controlOutput(place, wiring),
+    reconfigure: async () => {
+      const why = `This compositor's ${output.name} stays at ${formatMode(mode)}.`;
+      throw new PfError("PF_MODE_REFUSED", why);
+    },
     note: same
       ? ""
       : `This compositor adds no outputs: ${output.name} is streamed at ${formatMode(mode)}.`,
@@ -110,7 +119,7 @@ function modeOf(output: CapturedOutput): Mode {
 }
 
 /** An output that was added to a running sway. */
-class SwayOutput implements Display {
+class SwayOutput implements WlrootsDisplay {
   readonly kind = "wlroots";
   readonly socketPath: string;
   readonly ended: Promise<string>;
@@ -142,10 +151,34 @@ class SwayOutput implements Display {
       const version = `sway ${major}.${minor}`;
       this.note = `${version} can't remove an output: ${this.outputName} stays until sway ends.`;
     }
-    const rate = mode.refreshMilliHz / 1000;
-    const custom = `${mode.width}x${mode.height}@${rate}Hz`;
-    await this.#ipc.command(`output ${this.outputName} mode --custom ${custom} scale 1`);
+    await this.#take(mode);
     await this.#ipc.command(`focus output ${this.outputName}`);
+  }
+
+  openStage(wiring: StageWiring): PictureStage {
+    return captureOutput(this, wiring);
+  }
+
+  openInput(wiring: InputWiring): InputTarget {
+    return controlOutput(this, wiring);
+  }
+
+  async reconfigure(mode: Mode, options: CreateOptions = {}): Promise<void> {
+    const before = this.mode;
+    try {
+      await this.#take(mode);
+    } catch (cause) {
+      const { message } = toPfError(cause);
+      await this.#take(before);
+      throw new PfError("PF_MODE_REFUSED", `sway does not take ${formatMode(mode)}: ${message}`);
+    }
+    options.signal?.throwIfAborted();
+  }
+
+  /** Gives the output a mode and reads it back. */
+  async #take(mode: Mode): Promise<void> {
+    const command = `output ${this.outputName} mode --custom ${customMode(mode)} scale 1`;
+    await this.#ipc.command(command);
     const output = probeOutput(this.socketPath, this.outputName);
     if (output.width !== mode.width || output.height !== mode.height) {
       throw new PfError(

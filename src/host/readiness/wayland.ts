@@ -20,7 +20,8 @@ interface Need {
   readonly fix: string;
 }
 
-const otherCompositor = "Use a compositor that has it: punktfunk probe-compositor lists them.";
+/** Another desktop is the only way to what a compositor does not have. */
+const otherCompositor = "punktfunk probe-compositor # lists the desktops that have it";
 
 const wlrootsNeeds: readonly Need[] = [
   { what: "shared memory", ways: [[["wl_shm", 1]]], fix: otherCompositor },
@@ -120,10 +121,16 @@ export async function probeKwin(context: ProbeContext): Promise<Readiness> {
 
 const startKwin = "startplasma-wayland";
 
-async function kwinVersion({ env }: ProbeContext): Promise<string | null> {
+async function kwinVersion({ env, msMax }: ProbeContext): Promise<string | null> {
   const program = Bun.which("kwin_wayland", { PATH: env["PATH"] ?? "" });
   if (program === null) return null;
-  const asked = Bun.spawn([program, "--version"], { stdout: "pipe", stderr: "ignore" });
+  const asked = Bun.spawn([program, "--version"], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+    timeout: msMax,
+    killSignal: "SIGKILL",
+  });
   return versionIn(await new Response(asked.stdout).text());
 }
 
