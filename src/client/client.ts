@@ -23,7 +23,7 @@ import {
 import type { Interval, Summary } from "./figures.ts";
 import { type KeyboardWish, ownKeyboardLayout, sendsText } from "./input/layout.ts";
 import type { InputScript } from "./input/script.ts";
-import { stageNumber } from "./pipeline.ts";
+import { type PictureWatch, stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
 import { openPresenter } from "./present/open.ts";
 import { overlayLine } from "./present/overlay.ts";
@@ -56,6 +56,8 @@ export interface ClientOptions extends HostTarget {
   readonly mediaPeer?: { readonly address: string; readonly port: number };
   /** Takes the decoded pictures when nothing presents them. */
   readonly pictureSink?: Sink;
+  /** Sees the decoded pictures before they are shown. */
+  readonly watch?: PictureWatch;
 }
 
 export interface ClientHooks extends ReachHooks {
@@ -158,6 +160,7 @@ async function stream(
       events,
       presenter,
       ...(options.pictureSink === undefined ? {} : { pictureSink: options.pictureSink }),
+      ...(options.watch === undefined ? {} : { watch: options.watch }),
       decoder: options.decoder,
       record:
         options.record === undefined

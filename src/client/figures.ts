@@ -8,10 +8,29 @@ import type { MessageOf } from "../wire/control.ts";
 import { readField } from "../wire/layout.ts";
 import { type CodecName, datagramPlane, hostTiming } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
+import type { ClockEstimate } from "./control/clock-estimate.ts";
 
 export interface ClockFigures {
   readonly offsetNs: number;
+  /** The offset is wrong by at most this. */
+  readonly errorNs: number;
   readonly rttNs: number;
+  /** How much faster this machine's clock runs; null = not known. */
+  readonly driftPpm: number | null;
+  /** The clocks contradicted each other when they were last compared. */
+  readonly isSuspect: boolean;
+}
+
+/** What is known of the host's clock, in figures. */
+export function clockFigures(estimate: ClockEstimate): ClockFigures {
+  const { offsetNs, errorNs, rttNs, driftPpm, isSuspect } = estimate;
+  return {
+    offsetNs: Number(offsetNs),
+    errorNs: Number(errorNs),
+    rttNs: Number(rttNs),
+    driftPpm: driftPpm === null ? null : Math.round(driftPpm * 100) / 100,
+    isSuspect,
+  };
 }
 
 /** Counters and histograms of the client's stages, copied at one moment. */
@@ -69,10 +88,6 @@ export class HostStages {
   }
 }
 
-const brief = (histogram: Histogram | null) => {
-  const all = histogram?.percentiles() ?? null;
-  return all === null ? null : { p50: all.p50, p99: all.p99 };
-};
 const full = (histogram: Histogram | null): Percentiles | null => histogram?.percentiles() ?? null;
 
 function figure(counters: Readonly<Record<string, number>>, name: string): number {
@@ -124,18 +139,21 @@ export function summary(
       captureToPresented: full(histograms.captureToPresented),
     },
     stagesUs: {
-      queue: brief(host.queue),
-      encode: brief(host.encode),
-      seal: brief(host.seal),
-      pace: brief(host.pace),
-      network: brief(histograms.network),
-      decode: brief(histograms.decode),
-      present: brief(histograms.present),
+      queue: full(host.queue),
+      encode: full(host.encode),
+      seal: full(host.seal),
+      pace: full(host.pace),
+      network: full(histograms.network),
+      decode: full(histograms.decode),
+      present: full(histograms.present),
     },
     clock: {
       offsetNs: facts.clock?.offsetNs ?? null,
+      errorNs: facts.clock?.errorNs ?? null,
       rttNs: facts.clock?.rttNs ?? null,
-      skewCorrected: facts.clock !== null,
+      driftPpm: facts.clock?.driftPpm ?? null,
+      suspect: facts.clock?.isSuspect ?? false,
+      skewCorrected: facts.clock !== null && !facts.clock.isSuspect,
     },
     input: { ...facts.input },
     audio: { received: null, lost: null },

@@ -37,7 +37,16 @@ export interface ClientPipelineOptions {
   readonly presenter: Presenter | null;
   /** Takes the decoded pictures where there is no presenter: for tests and probes. */
   readonly pictureSink?: Sink;
+  /** Sees the decoded pictures on their way; whoever made it closes it, after the pipeline. */
+  readonly watch?: PictureWatch;
   readonly record: { readonly path: string; readonly format: RecordFormat } | null;
+}
+
+/** Looks at decoded pictures and hands them on. */
+export interface PictureWatch {
+  /** To be called once: what it takes pictures by, handing them on to `next`. */
+  before(next: Sink): Sink;
+  setClockOffset(offsetNs: Nanos | null): void;
 }
 
 export class ClientPipeline {
@@ -47,6 +56,7 @@ export class ClientPipeline {
   readonly decode: DecodeStage;
   readonly record: RecordStage | null;
   readonly #presenter: Presenter | null;
+  readonly #watch: PictureWatch | null;
   readonly #tee: Tee | null;
   #closed = false;
 
@@ -59,8 +69,10 @@ export class ClientPipeline {
       return stage;
     };
     this.#presenter = presenter;
+    this.#watch = options.watch ?? null;
     try {
-      const sink = presenter?.sink() ?? options.pictureSink ?? noSink;
+      const shown = presenter?.sink() ?? options.pictureSink ?? noSink;
+      const sink = options.watch?.before(shown) ?? shown;
       this.decode = keep(openDecoder(options, sink));
       this.record =
         options.record === null
@@ -129,6 +141,7 @@ export class ClientPipeline {
     this.receive.setClockOffset(offsetNs);
     this.decode.setClockOffset(offsetNs);
     this.#presenter?.setClockOffset(offsetNs);
+    this.#watch?.setClockOffset(offsetNs);
   }
 
   snapshot(atMs: number): ClientSnapshot {

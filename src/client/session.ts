@@ -20,17 +20,18 @@ import {
   type ClientSnapshot,
   type ClockFigures,
   clientStats,
+  clockFigures,
   HostStages,
   type Interval,
   interval,
   type Summary,
   summary,
 } from "./figures.ts";
-import { InputForwarder } from "./input/input.ts";
+import { type InputEvent, InputForwarder } from "./input/input.ts";
 import { playScript } from "./input/player.ts";
 import type { InputScript } from "./input/script.ts";
 import { LossReporter } from "./loss.ts";
-import { ClientPipeline, stageNumber } from "./pipeline.ts";
+import { ClientPipeline, type PictureWatch, stageNumber } from "./pipeline.ts";
 import { ClientProbe } from "./probe.ts";
 import {
   type Outcome,
@@ -48,6 +49,8 @@ export interface ClientSessionOptions {
   readonly events: EventQueue;
   readonly presenter: Presenter | null;
   readonly pictureSink?: Sink;
+  /** Sees the decoded pictures before they are shown. */
+  readonly watch?: PictureWatch;
   readonly decoder: string;
   readonly record: { readonly path: string; readonly format: RecordFormat } | null;
   readonly durationMs: Millis | undefined;
@@ -72,7 +75,6 @@ export interface SessionResult {
 const firstPictureMsMax = 10_000;
 const intervalMs = 1000;
 /** Clocks drift: the offset is taken anew this often. */
-const clockIntervalMs = 10_000;
 /** Frames with a loss that one report is about: more than 100 ms have. */
 const lossesMax = 256;
 
@@ -110,6 +112,7 @@ export class ClientSession {
       decoder: options.decoder,
       presenter: options.presenter,
       ...(options.pictureSink === undefined ? {} : { pictureSink: options.pictureSink }),
+      ...(options.watch === undefined ? {} : { watch: options.watch }),
       record: options.record,
     });
     this.#level = welcome.level;
@@ -150,20 +153,24 @@ export class ClientSession {
     connection.send({ type: "start" });
     if (!this.#mayInput) this.#tellLevel();
     this.#losses.start();
-    void this.#compareClocks();
+    const following = this.#followClock();
     let earlier = this.pipeline.snapshot(startedAt);
     this.#timer = setTimeout(() => this.#fail(this.#noPicture()), firstPictureMsMax);
     const reporter = setInterval(() => {
       const later = this.pipeline.snapshot(performance.now());
       onInterval(interval(earlier, later, this.#hostStats));
       if (connection.isOpen) connection.send(clientStats(earlier, later));
+      const beforeSent = "frames_before_sent";
+      if ((later.receive[beforeSent] ?? 0) > (earlier.receive[beforeSent] ?? 0)) {
+        this.#clock.contradict();
+      }
       earlier = later;
     }, intervalMs);
-    const synchroniser = setInterval(() => void this.#compareClocks(), clockIntervalMs);
     const close = await connection.closed;
     clearTimeout(this.#timer);
     clearInterval(reporter);
-    clearInterval(synchroniser);
+    this.#clock.close();
+    await following;
     this.#losses.stop();
     this.#scripted.abort();
     this.#last ??= this.pipeline.snapshot(performance.now());
@@ -176,6 +183,11 @@ export class ClientSession {
       summary: this.#summary(this.#last, this.#firstPictureAt ?? startedAt),
       error: this.#failure ?? closeError(close),
     };
+  }
+
+  /** A person's input, as a window gives it. */
+  input(event: InputEvent): void {
+    if (this.#mayInput) this.#input.onEvent(event);
   }
 
   /** What the host told of itself last; null = nothing yet. */
@@ -229,11 +241,20 @@ export class ClientSession {
     return summary(facts, last, this.#host, startedAt);
   }
 
-  async #compareClocks(): Promise<void> {
-    const offset = await this.#clock.synchronise();
-    if (offset === null || !this.#options.connection.isOpen) return;
-    this.#clockFigures = { offsetNs: Number(offset.offsetNs), rttNs: Number(offset.rttNs) };
-    this.pipeline.setClockOffset(offset.offsetNs);
+  /** Times across machines are measured by what is known of the clocks now, or not at all. */
+  async #followClock(): Promise<void> {
+    await this.#clock.follow((estimate) => {
+      if (this.#last !== undefined) return;
+      this.pipeline.setClockOffset(estimate?.offsetNs ?? null);
+      if (estimate !== null) this.#clockFigures = clockFigures(estimate);
+      else if (this.#clockFigures?.isSuspect === false) {
+        this.#clockFigures = { ...this.#clockFigures, isSuspect: true };
+        this.#options.warn(
+          "The clocks of both machines contradict each other: the clock offset is suspect, and " +
+            "no latency across machines is measured until they agree.",
+        );
+      }
+    });
   }
 
   /** The time to stream counts from the first picture, at whatever time its event is seen. */

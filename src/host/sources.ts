@@ -6,7 +6,8 @@ import type { EventQueue } from "../ffi/core/core.ts";
 import type { Sink } from "../ffi/library.ts";
 import { type SourcePattern, SyntheticSource } from "../ffi/source/source.ts";
 import type { Mode } from "../wire/mode.ts";
-import type { Injector } from "./inject/inject.ts";
+import { type Injector, SessionInjector } from "./inject/inject.ts";
+import { noInput } from "./inject/target.ts";
 
 /** Numbers by which a session's native stages are known in its events. */
 export const stageNumber = {
@@ -45,15 +46,22 @@ export interface PreparedSource {
   destroy(): Promise<void>;
 }
 
-/** The synthetic test picture at any mode. */
+/** The synthetic test picture at any mode; it answers keys and buttons by its marker. */
 export function prepareSynthetic(mode: Mode, pattern: SourcePattern, why: string): PreparedSource {
+  let source: SyntheticSource | undefined;
+  let mark = 0;
+  const flip = (_code: number, down: boolean) => {
+    if (!down) return;
+    mark = (mark + 1) % 256;
+    source?.setMark(mark);
+  };
   return {
     name: "synthetic",
     why,
     mode,
-    injector: null,
-    openStage: ({ sink, events, stage }) =>
-      new SyntheticSource({
+    injector: new SessionInjector({ ...noInput, key: flip, button: flip }),
+    openStage: ({ sink, events, stage }) => {
+      source = new SyntheticSource({
         sink,
         width: mode.width,
         height: mode.height,
@@ -62,7 +70,9 @@ export function prepareSynthetic(mode: Mode, pattern: SourcePattern, why: string
         // A still has been drawn after one picture, which is not the end of the session.
         ...(pattern === "still" ? {} : { events }),
         stage,
-      }),
+      });
+      return source;
+    },
     destroy: async () => {},
   };
 }

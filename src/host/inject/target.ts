@@ -30,3 +30,15 @@ export interface InputTarget {
   /** Releases what is down and frees. Idempotent. */
   close(): void;
 }
+
+/** Takes everything and does nothing. */
+export const noInput: InputTarget = {
+  key: () => {},
+  button: () => {},
+  motion: () => {},
+  position: () => {},
+  scroll: () => {},
+  touch: () => {},
+  text: () => true,
+  close: () => {},
+};
