@@ -22,6 +22,7 @@ const commands: CommandTable = {
   "probe-compositor": async () => (await import("./commands/probe-compositor.ts")).default,
   doctor: async () => (await import("./commands/doctor.ts")).default,
   demo: async () => (await import("./commands/demo.ts")).default,
+  "latency-probe": async () => (await import("./commands/latency-probe.ts")).default,
   "loss-harness": async () => (await import("./commands/loss-harness.ts")).default,
 };
 

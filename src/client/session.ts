@@ -190,6 +190,11 @@ export class ClientSession {
     if (this.#mayInput) this.#input.onEvent(event);
   }
 
+  /** The clocks of both machines contradict each other now. */
+  get isClockSuspect(): boolean {
+    return this.#clockFigures?.isSuspect ?? false;
+  }
+
   /** What the host told of itself last; null = nothing yet. */
   get host(): MessageOf<"hostStats"> | null {
     return this.#hostStats;
