@@ -8,10 +8,16 @@ import { shareOf, View } from "./view.testing.ts";
 const text = "Grüße from punktfunk 123";
 const isBright = (red: number, green: number, blue: number) => red + green + blue > 360;
 
-/** A terminal, white on black, that keeps what is typed into it. */
+/** The command of a terminal, white on black, that keeps what is typed into it. */
+export function terminalWords(file: string): string[] {
+  const look = ["--font=monospace:pixelsize=24", "--override=colors.background=000000"];
+  return ["foot", ...look, "sh", "-c", `cat > ${file}`];
+}
+
+/** The same for a shell. */
 export function terminal(file: string): string {
-  const look = "--font=monospace:pixelsize=24 --override=colors.background=000000";
-  return `foot ${look} sh -c 'cat > ${file}'`;
+  const words = terminalWords(file);
+  return [...words.slice(0, -1), `'${words.at(-1)}'`].join(" ");
 }
 
 export interface ReadBackOptions {
