@@ -1,0 +1,2 @@
+LIBRARIES += bus
+bus_SOURCES := bus/bus.c
