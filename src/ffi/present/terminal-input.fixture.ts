@@ -11,11 +11,12 @@ const cards = new TestCards(terminal.sink());
 const listening = events.listen(({ kind, a, b, text }) => {
   appendFileSync(file, `${kind} ${a} ${b} ${text}`.trim().concat("\n"));
 });
-terminal.start();
-cards.push({ width: 1280, height: 720 });
 process.on("SIGUSR1", () => terminal.setInputEnabled(false));
 process.on("SIGUSR2", () => terminal.setInputEnabled(true));
-await new Promise((resolve) => process.once("SIGINT", resolve));
+const interrupted = new Promise((resolve) => process.once("SIGINT", resolve));
+terminal.start();
+cards.push({ width: 1280, height: 720 });
+await interrupted;
 terminal.close();
 await events.close();
 await listening;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,12 +43,17 @@ test(
 );
 
 describe.skipIf(Bun.which("tmux") === null)("in tmux", () => {
-  const socket = () => join(folder, "tmux");
+  /** A server of its own for each test: one that is going away takes no new session. */
+  let servers = 0;
+  const socket = () => join(folder, `tmux-${servers}`);
+  beforeEach(() => {
+    servers++;
+  });
   const tmux = async (...words: string[]): Promise<string> =>
     (await Bun.$`tmux -u -S ${socket()} -f /dev/null ${words}`.quiet()).stdout.toString();
 
   async function eventually(what: string, ask: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 8000;
+    const deadline = performance.now() + 4500;
     while (!(await ask())) {
       if (performance.now() > deadline) throw new Error(`${what} did not come`);
       await Bun.sleep(20);
@@ -68,6 +73,8 @@ describe.skipIf(Bun.which("tmux") === null)("in tmux", () => {
       const mouse = () => tmux("display-message", "-p", "#{mouse_all_flag}#{mouse_sgr_flag}");
       await eventually("the mouse's mode", async () => (await mouse()).startsWith("11"));
       await eventually("the start", async () => (await lines())[0]?.startsWith("started") === true);
+      const coloured = async () => /[34]8;2;/.test(await tmux("capture-pane", "-p", "-e"));
+      await eventually("the picture", coloured);
       await tmux("send-keys", "-l", "grün @");
       await tmux("send-keys", "Enter", "Up", "C-z", "M-x", "F5", "BTab");
       // The picture is 80 by 22.5 cells: the middle, a click at the upper left, a notch down.
