@@ -21,6 +21,7 @@ export interface ServerOptions {
     | "name"
     | "app"
     | "pattern"
+    | "keyboardLayout"
     | "encoder"
     | "parityPermille"
     | "isParityPinned"
@@ -134,7 +135,12 @@ export class Server {
         parityPermille: host.parityPermille,
         isParityPinned: host.isParityPinned,
         probeRateMax: host.probeRateMax,
-        source: { wish: compositor, app: host.app, pattern: host.pattern },
+        source: {
+          wish: compositor,
+          app: host.app,
+          pattern: host.pattern,
+          keyboardLayout: host.keyboardLayout,
+        },
         onReport: (report) => this.#report(report),
       },
       hello,

@@ -186,6 +186,7 @@ export class HostSession {
       mode: hello.mode,
       signal: this.#ending.signal,
       events: this.#events,
+      clientLayout: hello.keyboardLayout,
     });
     this.#source = source;
     this.#ending.signal.throwIfAborted();

@@ -5,6 +5,7 @@ import {
   parseChoice,
   parseCount,
   parseFec,
+  parseKeyboardLayout,
   parseOwnAddress,
   parsePort,
   parseProbeRate,
@@ -65,6 +66,12 @@ export default command({
       description: `picture of the synthetic source: ${Object.keys(patterns).join(", ")}`,
       valueHint: "PATTERN",
       default: "moving",
+    },
+    "keyboard-layout": {
+      type: "string",
+      description: "layout of the keyboard in desktops that take one; client: each client's own",
+      valueHint: "LAYOUT|client",
+      default: "client",
     },
     encoder: {
       type: "string",
@@ -130,6 +137,7 @@ export default command({
       source: args.source === undefined ? undefined : parseChoice(args.source, "source", sources),
       app: args.app,
       pattern: patterns[parseChoice(args.pattern, "pattern", patternNames)],
+      keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
       encoder: args.encoder,
       parityPermille: fec ?? perMille(limit("parity_permille_default")),
       isParityPinned: fec !== null,

@@ -4,9 +4,10 @@ import type { EventQueue } from "../../ffi/core/core.ts";
 import type { SourcePattern } from "../../ffi/source/source.ts";
 import type { Mode } from "../../wire/mode.ts";
 import { type Injector, SessionInjector } from "../inject/inject.ts";
+import { keyboardLayoutFor, type LayoutSetting } from "../inject/layout.ts";
 import { type PreparedSource, prepareSynthetic, stageNumber } from "../sources.ts";
 import { chooseSource, type SourceChoice, type SourceName } from "./choose.ts";
-import type { Display, DisplayBackend } from "./display.ts";
+import type { Display, DisplayBackend, InputWiring } from "./display.ts";
 import { SwayDisplays } from "./sway.ts";
 import { WlrootsDisplays } from "./wlroots.ts";
 
@@ -18,6 +19,8 @@ export interface SourceSettings {
   readonly app: string | undefined;
   /** Picture of the synthetic source. */
   readonly pattern: SourcePattern;
+  /** By which layout a desktop reads keys, where it takes one; default: the client's. */
+  readonly keyboardLayout?: LayoutSetting | undefined;
 }
 
 /** The source that these settings lead to now. Throws PF_DISPLAY_MISSING for one that can't work. */
@@ -49,6 +52,8 @@ export interface PrepareOptions {
   /** Aborts the preparation; nothing is left behind. */
   readonly signal: AbortSignal;
   readonly events: EventQueue;
+  /** Of the client's keyboard; default: not known. */
+  readonly clientLayout?: string | null;
 }
 
 /** Makes the source at a mode. Throws PfError; leaves nothing behind when it throws. */
@@ -61,7 +66,11 @@ export async function prepareSource(
   const app = settings.app === undefined ? {} : { app: settings.app };
   const backend: DisplayBackend = source === "sway" ? new SwayDisplays(app) : new WlrootsDisplays();
   const display = await backend.create(options.mode, { signal: options.signal });
-  const input = connectInput(display, options.events);
+  const input = connectInput(display, {
+    events: options.events,
+    stage: stageNumber.input,
+    keyboardLayout: keyboardLayoutFor(settings.keyboardLayout, options.clientLayout),
+  });
   return {
     name: source,
     why: [why, display.note, input.note].filter((sentence) => sentence !== "").join(" "),
@@ -78,10 +87,10 @@ export async function prepareSource(
 /** A desktop that takes no input is still worth watching: the reason is told, not thrown. */
 function connectInput(
   display: Display,
-  events: EventQueue,
+  wiring: InputWiring,
 ): { readonly injector: Injector | null; readonly note: string } {
   try {
-    const target = display.openInput({ events, stage: stageNumber.input });
+    const target = display.openInput(wiring);
     return { injector: new SessionInjector(target), note: "" };
   } catch (thrown) {
     return { injector: null, note: `It can't be controlled: ${toPfError(thrown).message}` };

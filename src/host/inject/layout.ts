@@ -8,6 +8,9 @@ export type LayoutSetting = string | "client";
  * keys by their place, AltGr and dead keys among them, print here what they print there; us where
  * the client knows none.
  */
-export function keyboardLayoutFor(setting: LayoutSetting, client: string | null): string {
+export function keyboardLayoutFor(
+  setting: LayoutSetting = "client",
+  client: string | null = null,
+): string {
   return setting === "client" ? (client ?? "us") : setting;
 }
