@@ -100,12 +100,13 @@ export class Bus {
    * Connects to the bus at an address, as DBUS_SESSION_BUS_ADDRESS has it. Throws BusError
    * (NoServer, AuthFailed, NoReply) or PfError (PF_LIBRARY_MISSING).
    */
-  static async connect(address: string): Promise<Bus> {
+  static async connect(address: string, { msMax = callMsMax } = {}): Promise<Bus> {
     const bus = new Bus(openSocket(address));
     try {
       void bus.#listen();
       bus.#authenticate();
-      const [name] = await bus.call({ ...daemon, interface: daemon.destination, member: "Hello" });
+      const hello = { ...daemon, interface: daemon.destination, member: "Hello", msMax };
+      const [name] = await bus.call(hello);
       bus.name = name as string;
       return bus;
     } catch (error) {

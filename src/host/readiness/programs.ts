@@ -3,6 +3,7 @@ import { toPfError } from "../../base/errors.ts";
 import { installHere } from "../../base/install.ts";
 import { chooseApplication } from "../displays/application.ts";
 import { desktopUser, renderNode, runtimeBase } from "../displays/user.ts";
+import { checkPipeWire } from "./pipewire.ts";
 import type { ProbeContext } from "./probe.ts";
 import { Checks, compareVersions, type Readiness, versionIn } from "./readiness.ts";
 
@@ -55,6 +56,7 @@ export async function probeGamescope(context: ProbeContext): Promise<Readiness> 
     node ?? "There is no render node in /dev/dri that it may use, and it draws only by Vulkan.",
     groups,
   );
+  checkPipeWire(checks, context);
   return { kind: "gamescope", name: "gamescope", ok: checks.ok, version, checks: checks.list };
 }
 
