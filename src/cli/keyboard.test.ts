@@ -56,7 +56,7 @@ async function arrives(hostFlags: readonly string[], clientFlags: readonly strin
     await until(async () => (await Bun.file(file).text()) !== "", "what was typed");
     await display.xdotool("key", "ctrl+alt+shift+q");
     expect(await client.exited).toBe(0);
-    const summary = client.lines.at(-1) as { input: Record<string, number> };
+    const summary = client.lines.at(-1) as unknown as { input: Record<string, number> };
     return { text: await Bun.file(file).text(), input: summary.input };
   } finally {
     await host.program.end();

@@ -26,7 +26,7 @@ import {
   type Summary,
   summary,
 } from "./figures.ts";
-import { InputForwarder } from "./input/input.ts";
+import { type InputEvent, InputForwarder } from "./input/input.ts";
 import { playScript } from "./input/player.ts";
 import type { InputScript } from "./input/script.ts";
 import { LossReporter } from "./loss.ts";
@@ -183,6 +183,11 @@ export class ClientSession {
     return this.#hostStats;
   }
 
+  /** Takes an input event as the window gives them. */
+  giveInput(event: InputEvent): void {
+    this.#input.onEvent(event);
+  }
+
   /** Ends the session in order: what is pressed is released, the host is told. */
   async end(reason: "done" | "interrupted"): Promise<void> {
     this.#last ??= this.pipeline.snapshot(performance.now());
@@ -247,7 +252,7 @@ export class ClientSession {
     }
     if (typeText !== undefined && this.#mayInput) connection.send({ type: "text", text: typeText });
     if (inputScript !== undefined) {
-      void playScript(inputScript, (input) => this.#input.onEvent(input), this.#scripted.signal);
+      void playScript(inputScript, (input) => this.giveInput(input), this.#scripted.signal);
     }
   }
 

@@ -33,6 +33,7 @@ static void on_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial,
 static void on_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
                    uint32_t key, uint32_t down) {
   printf("key %u %u\n", key, down);
+  if (down != 0) pf_desktop_client_pressed();
   if (down == 0 || state == NULL) return;
   uint32_t character = xkb_state_key_get_utf32(state, key + EVDEV_OFFSET);
   if (character != 0) printf("character U+%04X\n", character);

@@ -10,6 +10,7 @@ import { printTable } from "./table.ts";
 
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   stream: async () => (await import("./stream.ts")).benchStream,
+  input: async () => (await import("./input.ts")).benchInput,
   sway: async () => (await import("./sway.ts")).benchSway,
   loss: async () => (await import("./loss.ts")).benchLoss,
   picture: async () => (await import("./picture.ts")).benchPicture,

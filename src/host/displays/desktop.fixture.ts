@@ -32,7 +32,7 @@ export interface TestDesktop extends AsyncDisposable {
 export interface TestDesktopOptions {
   readonly mode?: string;
   /** What the test application does: see desktop_client.h. */
-  readonly client?: "still" | "moving" | `burst ${number}`;
+  readonly client?: "still" | "moving" | "answer" | `burst ${number}`;
   /** Another application; FOLDER in it is the folder; what it writes to FOLDER/lines is read. */
   readonly app?: string;
 }
