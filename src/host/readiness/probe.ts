@@ -33,7 +33,7 @@ const probes: Readonly<Record<DisplayKind, (context: ProbeContext) => Promise<Re
 };
 
 /** A compositor that is later than this with an answer can't stream. */
-const answerMsMax = 2000;
+const answerMsMax = 1500;
 
 export interface ProbeResult {
   readonly found: readonly Readiness[];
