@@ -1,4 +1,4 @@
-/** Keyboards of both ends with different layouts: what a person types here arrives there. */
+/** What a person or a script gives as input on the client arrives in the host's desktop. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,16 +13,15 @@ let display: TestDisplay;
 const missing = ["sway", "Xvfb", "xdotool", "setxkbmap", "foot"].filter((name) => !Bun.which(name));
 
 beforeAll(async () => {
-  if (missing.length > 0) return;
   folder = await mkdtemp(join(tmpdir(), "punktfunk-keyboard-"));
   await chmod(folder, 0o777);
+  if (missing.length > 0) return;
   display = await TestDisplay.start({ width: 640, height: 360 });
   await display.keyboard("de");
 });
 
 afterAll(async () => {
-  if (missing.length > 0) return;
-  await display.stop();
+  if (missing.length === 0) await display.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -53,7 +52,7 @@ async function arrives(hostFlags: readonly string[], clientFlags: readonly strin
     );
     await client.line("stats");
     await typeGerman();
-    await until(async () => (await Bun.file(file).text()) !== "", "what was typed");
+    await until(() => readable(file), "what was typed");
     await display.xdotool("key", "ctrl+alt+shift+q");
     expect(await client.exited).toBe(0);
     const summary = client.lines.at(-1) as unknown as { input: Record<string, number> };
@@ -62,6 +61,51 @@ async function arrives(hostFlags: readonly string[], clientFlags: readonly strin
     await host.program.end();
   }
 }
+
+test.skipIf(Bun.which("sway") === null)(
+  "a script of input reaches the desktop, and the summary counts it",
+  async () => {
+    const file = join(folder, "scripted.txt");
+    const script = join(folder, "script");
+    const lines = [
+      ...["wait 100ms", "key LEFTSHIFT+P", "text ünktfunk", "key A down", "at 0.5 0.5"],
+      ...["scroll 0 0.5", "touch 0 down 0.2 0.2", "touch 0 up 0.2 0.2", "key A up", "key ENTER"],
+    ];
+    await Bun.write(script, lines.join("\n"));
+    const host = await startHostProgram(join(folder, "host-scripted"), [
+      ...["--source", "sway", "--encoder", "software"],
+      ...["--app", `foot sh -c 'cat > ${file}'`],
+    ]);
+    try {
+      const connect = ["connect", `127.0.0.1:${host.port}`, "--fingerprint", host.fingerprint];
+      const home = { home: join(folder, "client") };
+      const flags = ["--present", "none", "--mode", "640x360@60", "--json"];
+      const client = new Program([...connect, ...flags, "--input-test", script], home);
+      await until(() => readable(file), "what was typed");
+      expect(await Bun.file(file).text()).toBe("Pünktfunka\n");
+      await client.end();
+      const summary = client.lines.at(-1) as unknown as { input: Record<string, number> };
+      const sent = { key: 8, button: 0, motion: 0, position: 1, scroll: 1, touch: 2, text: 1 };
+      expect(summary.input).toEqual(sent);
+      const usual = new Program(
+        [...connect, ...flags, "--input-test", "--duration", "700ms"],
+        home,
+      );
+      expect(await usual.exited).toBe(0);
+      expect(usual.lines.at(-1)).toMatchObject({ input: { key: expect.any(Number) } });
+      const wrong = new Program([...connect, "--input-test", "/nonexistent", "--json"], home);
+      expect(await wrong.exited).toBe(2);
+    } finally {
+      await host.program.end();
+    }
+  },
+  15_000,
+);
+
+const readable = async (file: string) =>
+  (await Bun.file(file)
+    .text()
+    .catch(() => "")) !== "";
 
 describe.skipIf(missing.length > 0)("a German keyboard", () => {
   test("types by its places into a desktop that takes the client's layout", async () => {
@@ -74,11 +118,5 @@ describe.skipIf(missing.length > 0)("a German keyboard", () => {
     const { text, input } = await arrives(["--keyboard-layout", "us"], []);
     expect(text).toBe(german);
     expect(input).toMatchObject({ text: 5 });
-  });
-
-  test("types what another layout makes of its places, when that is asked for", async () => {
-    const { text } = await arrives(["--keyboard-layout", "us"], ["--keyboard", "codes"]);
-    const alt = "\x1b"; // What a US keyboard has where AltGr is.
-    expect(text).toBe(`${alt}qy;/${alt}e\n`);
   });
 });
