@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { TestDisplay } from "../ffi/present/present.testing.ts";
 import { until } from "../harness/processes.ts";
 import { Program, startHostProgram } from "../harness/program.ts";
+import { Tmux, tmuxMissing } from "../harness/tmux.ts";
 
 let folder: string;
 let display: TestDisplay;
@@ -120,3 +121,30 @@ describe.skipIf(missing.length > 0)("a German keyboard", () => {
     expect(input).toMatchObject({ text: 5 });
   });
 });
+
+test.skipIf(tmuxMissing !== undefined || Bun.which("sway") === null)(
+  "what is typed into the terminal that shows the picture arrives as well",
+  async () => {
+    const file = join(folder, "terminal.txt");
+    const host = await startHostProgram(join(folder, "host-terminal"), [
+      ...["--source", "sway", "--encoder", "software"],
+      ...["--app", `foot sh -c 'cat > ${file}'`],
+    ]);
+    const connect = ["connect", `127.0.0.1:${host.port}`, "--fingerprint", host.fingerprint];
+    const flags = ["--mode", "640x360@30", "--present", "terminal"];
+    const script = Tmux.punktfunk(join(folder, "person"), ...connect, ...flags);
+    await using terminal = await Tmux.open(`${script}; echo "ended $?"; sleep 60`);
+    try {
+      await until(async () => /[34]8;2;/.test(await terminal.colours()), "the picture", 10_000);
+      await terminal.type("-l", "grün @€ ");
+      await terminal.type("x", "BSpace", "y", "Enter");
+      await until(() => readable(file), "what was typed");
+      expect(await Bun.file(file).text()).toBe("grün @€ y\n");
+      await terminal.type("C-c");
+      await terminal.shows("ended 130");
+    } finally {
+      await host.program.end();
+    }
+  },
+  15_000,
+);
