@@ -29,7 +29,7 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
 export const graphicsTests: Readonly<Record<Desktop, readonly string[]>> = {
   sway: [],
   mutter: [],
-  kwin: [],
+  kwin: ["src/harness/desktops/kwin-graphics.desktops.ts"],
   weston: [],
 };
 

@@ -9,18 +9,24 @@ const menu = `<!DOCTYPE Menu PUBLIC "-//freedesktop//DTD Menu 1.0//EN"
 <Menu><Name>Applications</Name><DefaultAppDirs/><DefaultDirectoryDirs/><Include><All/></Include></Menu>
 `;
 
-/**
- * @param home of the session's user, with Plasma's menu in it; remembers what KWin is told
- * @param permits everyone to do everything, instead of those whose desktop entries ask for it
- */
-export function startKwin(home: string, { permits }: { permits: boolean }): Promise<Session> {
+export interface KwinOptions {
+  /** Everyone may do everything, instead of those whose desktop entries ask for it. */
+  readonly permits: boolean;
+  /** Of its output; default 1280x720. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** @param home of the session's user, with Plasma's menu in it; remembers what KWin is told */
+export function startKwin(home: string, options: KwinOptions): Promise<Session> {
+  const { permits, width = 1280, height = 720 } = options;
   const menus = join(home, ".config/menus");
   mkdirSync(menus, { recursive: true });
   writeFileSync(join(menus, "applications.menu"), menu);
   return startSession({
     compositor: [
       ...["kwin_wayland", "--virtual", "--no-lockscreen", "--socket", "wayland-test"],
-      ...["--width", "1280", "--height", "720"],
+      ...["--width", String(width), "--height", String(height)],
     ],
     socket: "wayland-test",
     env: {
