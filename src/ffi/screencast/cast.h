@@ -7,7 +7,8 @@
 #include "format.h"
 #include "screencast.h"
 
-enum { PF_CAST_WORDS = 128 };
+/* An event takes half of it, an error or a description all. */
+enum { PF_CAST_WORDS = 256 };
 
 struct pf_screencast {
   pf_screencast_config config;

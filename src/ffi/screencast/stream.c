@@ -7,6 +7,7 @@
 #include <spa/param/param.h>
 #include <spa/utils/result.h>
 
+#define NO_FORMAT "no format of BGRx, RGBx, BGRA or RGBA was agreed"
 enum { FIRST_FRAME_MS = 10000, OPEN_WAIT_MS = 2000 };
 
 const char *pf_cast_memory(const pf_screencast *self) {
@@ -80,8 +81,12 @@ static void on_state_changed(void *data, enum pw_stream_state old, enum pw_strea
                              const char *error) {
   pf_screencast *self = data;
   if (state == PW_STREAM_STATE_ERROR) fail(self, error != NULL ? error : "PipeWire refused it");
-  if (state == PW_STREAM_STATE_UNCONNECTED && old != PW_STREAM_STATE_UNCONNECTED)
-    pf_cast_finish(self, PF_EVENT_ENDED, "PipeWire ended the screencast.");
+  if (state == PW_STREAM_STATE_UNCONNECTED && old != PW_STREAM_STATE_UNCONNECTED) {
+    if (self->format.agreed)
+      pf_cast_finish(self, PF_EVENT_ENDED, "PipeWire ended the screencast.");
+    else /* what session managers do with streams that can't be linked */
+      pf_cast_finish(self, PF_EVENT_FAILED, "PipeWire ended the screencast: " NO_FORMAT ".");
+  }
   pf_pipewire_news(&self->connection);
 }
 
@@ -111,13 +116,13 @@ static const struct pw_stream_events stream_events = {
 };
 
 static void say_what_is_known(const pf_screencast *self, char *out, size_t bytes) {
-  char format[72] = "no format of BGRx, RGBx, BGRA or RGBA was agreed";
+  char format[72] = NO_FORMAT;
   if (self->format.agreed)
     snprintf(format, sizeof format, "%s %ux%u was agreed, %u buffers",
              pf_format_name(self->format.spa_format), self->format.width, self->format.height,
              self->slots.buffer_count);
   const char *error = self->connection.words;
-  snprintf(out, bytes, "No picture came in %.3g s: the stream is %s, %s%s%.30s.",
+  snprintf(out, bytes, "No picture came in %.3g s: the stream is %s, %s%s%.60s.",
            first_frame_ms(self) / 1000.0, pf_cast_state(self), format, error[0] != 0 ? "; " : "",
            error);
 }
