@@ -48,6 +48,8 @@ export interface ClientOptions extends HostTarget {
   readonly inputScript?: InputScript | undefined;
   /** Whether keys that print travel by their place or as text; default auto. */
   readonly keyboard?: KeyboardWish | undefined;
+  /** The window begins with the pointer and the keyboard grabbed. */
+  readonly grab?: boolean;
   /** XKB name of this keyboard's layout; default: what the system says. */
   readonly keyboardLayout?: string | undefined;
   /** Waits for a person's approval where the host wants pairing. */
@@ -134,6 +136,7 @@ async function stream(
       height: welcome.mode.height,
       events,
       stage: stageNumber.present,
+      grab: options.grab === true,
       text: sendsText(options.keyboard ?? "auto", {
         client: options.keyboardLayout ?? null,
         host: welcome.keyboardLayout,

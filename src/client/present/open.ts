@@ -23,6 +23,8 @@ export interface OpenPresenterOptions {
   readonly stage: number;
   /** Keys that print come as text instead of by their place. */
   readonly text?: boolean;
+  /** A window begins with the pointer and the keyboard grabbed. */
+  readonly grab?: boolean;
 }
 
 export interface OpenedPresenter {
@@ -53,7 +55,7 @@ export function openPresenter(options: OpenPresenterOptions): OpenedPresenter {
 }
 
 function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presenter | null {
-  const { events, stage, title, width, height, text = false } = options;
+  const { events, stage, title, width, height, text = false, grab = false } = options;
   if (choice.kind === "none") return null;
   if (choice.kind === "terminal")
     return new TerminalPresenter({ events, stage, text, input: true });
@@ -65,6 +67,7 @@ function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presente
     width,
     height,
     text,
+    grab,
     ...(font === undefined ? {} : { font }),
   });
 }
