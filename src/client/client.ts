@@ -21,7 +21,7 @@ import {
   reachHost,
 } from "./control/reach.ts";
 import type { Interval, Summary } from "./figures.ts";
-import { type KeyboardWish, ownKeyboardLayout, sendsText } from "./input/layout.ts";
+import { type KeyboardWish, ownKeyboardLayout } from "./input/layout.ts";
 import type { InputScript } from "./input/script.ts";
 import { stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
@@ -137,10 +137,11 @@ async function stream(
       events,
       stage: stageNumber.present,
       grab: options.grab === true,
-      text: sendsText(options.keyboard ?? "auto", {
+      keyboard: {
+        wish: options.keyboard ?? "auto",
         client: options.keyboardLayout ?? null,
         host: welcome.keyboardLayout,
-      }),
+      },
     });
     presenter = shown.presenter;
     kind = shown.kind;
