@@ -11,8 +11,8 @@
 #include "meta.h"
 
 enum {
-  /* Of the producer, while two are with it: one waiting, one being encoded, one kept to be
-   * repeated, one kept for the pointer, one on its way, one spare. */
+  /* Three for the producer; one waiting, one being encoded, one kept to be repeated, one kept for
+   * the pointer, one spare. */
   BUFFERS_DEFAULT = 8,
   BUFFERS_MIN = 2,
   BUFFERS_MAX = 16,

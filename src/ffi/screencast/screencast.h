@@ -8,10 +8,11 @@
  *
  * Memory: shared memory, or DMA buffers with linear rows where the configuration allows them. A
  * picture is the producer's buffer itself, mapped read-only, until its last reference is gone;
- * meanwhile two buffers at least stay with the producer. It is copied (`copies`) where too few are
+ * meanwhile three buffers at least stay with the producer. It is copied (`copies`) where too few are
  * left, where the pointer is drawn over it, where it lies turned, and where libpipewire owns the
- * mapping. Up to PF_SCREENCAST_HELD pictures may be retained by the stages behind; where no memory
- * is free, pictures wait for it (`buffer_waits`) and newer ones replace them.
+ * mapping. Up to PF_SCREENCAST_HELD pictures may be retained by the stages behind, the newest: one
+ * that is kept while the producer comes round to its buffer again costs a picture then. Where no
+ * memory is free, pictures wait for it (`buffer_waits`) and newer ones replace them.
  *
  * Pictures: PF_PIXEL_BGRX or PF_PIXEL_RGBX, upright, cropped to what the producer says counts,
  * without an odd last row or column. `times.capture_ns` is the producer's time where that is of

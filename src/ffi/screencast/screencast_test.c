@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEPT = 12, ROUNDS = 2 };
+enum { KEPT = 7, ROUNDS = 2 };
 
 typedef struct keeper {
   pthread_mutex_t lock;
@@ -92,9 +92,8 @@ static uint64_t capture(const char *socket, const char *node, uint64_t frames) {
   pthread_mutex_unlock(&self.lock);
   pthread_join(releaser, NULL);
   const pf_screencast_counters *counters = pf_screencast_counters_block(stage);
-  if (counters->copies == 0 || counters->copies == counters->frames) {
-    fprintf(stderr, "of %llu pictures %llu were copied\n", (unsigned long long)counters->frames,
-            (unsigned long long)counters->copies);
+  if (counters->copies == 0) {
+    fprintf(stderr, "no picture was copied\n");
     exit(1);
   }
   pf_screencast_close(stage);
