@@ -1,6 +1,7 @@
 /*
  * screencast_test SOCKET NODE FRAMES: captures that many pictures of a video node, keeps more of
- * them than it may for a while, releases them on another thread, and stops in the middle; twice.
+ * them than it may for a while, releases them on another thread, and stops in the middle; twice, the second time by a
+ * socket that is connected already.
  * What matters is that the sanitizers find nothing. Prints the number of pictures, or what failed
  * and exits 1.
  */
@@ -10,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-enum { KEPT = 7, ROUNDS = 2 };
+enum { KEPT = 7 };
 
 typedef struct keeper {
   pthread_mutex_t lock;
@@ -67,12 +70,22 @@ static void check(pf_result result, const char *what) {
   exit(1);
 }
 
-static uint64_t capture(const char *socket, const char *node, uint64_t frames) {
+/* A connected socket, as a portal gives it. */
+static int connect_to(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+  perror(path);
+  exit(1);
+}
+
+static uint64_t capture(const char *socket, int fd, const char *node, uint64_t frames) {
   keeper self = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER};
   pf_screencast_config config = {.sink_push = (void *)keep,
                                  .sink_context = &self,
                                  .refresh_mhz = 1000000,
-                                 .fd = -1,
+                                 .fd = fd,
                                  .dmabuf = 1,
                                  .cursor = 1};
   snprintf(config.socket, sizeof config.socket, "%s", socket);
@@ -103,7 +116,8 @@ static uint64_t capture(const char *socket, const char *node, uint64_t frames) {
 int main(int count, char **arguments) {
   if (count != 4) return 2;
   uint64_t frames = strtoull(arguments[3], NULL, 10), seen = 0;
-  for (int i = 0; i < ROUNDS; i++) seen += capture(arguments[1], arguments[2], frames);
+  seen += capture(arguments[1], -1, arguments[2], frames);
+  seen += capture("", connect_to(arguments[1]), arguments[2], frames);
   printf("%llu pictures\n", (unsigned long long)seen);
   return 0;
 }
