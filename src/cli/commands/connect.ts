@@ -10,6 +10,7 @@ import {
   parseFec,
   parseHost,
   parseKeyboardLayout,
+  parseTypedText,
 } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
@@ -143,7 +144,7 @@ export default command({
       present: parseChoice(args.present, "place to show the picture", presenters),
       record: args.record,
       durationMs: args.duration === undefined ? undefined : parseDuration(args.duration),
-      typeText: args.type,
+      typeText: parseTypedText(args.type),
       inputScript: await readInputScript(args["input-test"]),
       keyboard: parseChoice(args.keyboard, "way for keys to travel", keyboards),
       grab: args.grab === true,

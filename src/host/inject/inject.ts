@@ -3,6 +3,7 @@ import { type Millis, millis } from "../../base/units.ts";
 import type { InputOptions } from "../../ffi/input/input.ts";
 import { evdevButton, evdevKey } from "../../wire/keys.ts";
 import { limit } from "../../wire/limits.ts";
+import { checkText } from "../../wire/text.ts";
 import {
   type Allowance,
   initialRate,
@@ -13,7 +14,6 @@ import {
   textAllowance,
 } from "./rate.ts";
 import type { InputTarget, TouchPhase } from "./target.ts";
-import { checkText } from "./text.ts";
 import { openWlrootsInput } from "./wlroots.ts";
 
 /** Where a client's input goes. No method throws, blocks or waits. */

@@ -1,5 +1,5 @@
-/** What text input may hold. */
-import { limit } from "../../wire/limits.ts";
+/** What text input may hold: the host refuses other text, and clients ask for none. */
+import { limit } from "./limits.ts";
 
 export type CheckedText =
   | { readonly ok: true; readonly text: string; readonly characters: number }
