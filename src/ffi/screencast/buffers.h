@@ -16,8 +16,9 @@ enum {
   /* One waiting, one being encoded, one kept to be repeated, one kept for the pointer; for two
    * sizes while one replaces the other. */
   PF_COPIES_MAX = 8,
-  /* Buffers that are never kept from the producer, which takes all in turn and leaves a picture out
-   * when it finds the next one kept: one that it draws, one on its way here, one on its way back. */
+  /* Buffers that are never kept from the producer, which takes all in turn and leaves a picture
+   * out when it finds the next one kept: one that it draws, one on its way here, one on its way
+   * back. */
   PF_SLOTS_LEFT = 3,
 };
 

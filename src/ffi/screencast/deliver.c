@@ -123,7 +123,8 @@ static void keep(pf_screencast *self, pf_slot *slot) {
 static void read_buffer(pf_screencast *self, struct pw_buffer *buffer, uint64_t now_ns) {
   struct spa_buffer *spa = buffer->buffer;
   pf_slot *slot = buffer->user_data;
-  struct spa_meta_header copy, *header = spa_buffer_find_meta_data(spa, SPA_META_Header, sizeof copy);
+  struct spa_meta_header copy;
+  struct spa_meta_header *header = spa_buffer_find_meta_data(spa, SPA_META_Header, sizeof copy);
   if (header != NULL) header = memcpy(&copy, header, sizeof copy);
   self->capture_ns = time_of(header, now_ns);
   read_pointer(self, spa);

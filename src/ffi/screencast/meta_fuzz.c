@@ -1,5 +1,5 @@
-/* Whatever a producer writes beside its pictures, nothing outside of it is read, and nothing outside
- * of the picture is drawn on. */
+/* Whatever a producer writes beside its pictures, nothing outside of it is read, and nothing
+ * outside of the picture is drawn on. */
 #include <stdlib.h>
 #include <string.h>
 

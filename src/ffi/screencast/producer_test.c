@@ -1,8 +1,8 @@
 /*
  * producer_test NAME WIDTH HEIGHT [FLAG…]: a video node of its own in PipeWire, for
  * tests of the screencast. Reads commands from the file "commands" in its XDG_RUNTIME_DIR (a FIFO
- * that is there before it starts), one a line, and prints "streaming" when its consumer is ready and
- * "sent" when a picture is on its way.
+ * that is there before it starts), one a line, and prints "streaming" when its consumer is ready,
+ * "sent" when a picture is on its way and "none" when no buffer is free for it.
  *   alloc: the buffers are memory files of its own, sealed; few: two buffers
  *   dmabuf: it prefers DMA buffers (memory files by that name: what has no GPU has no others)
  *   broken: those can't be mapped; mute: it sends no picture in them
