@@ -9,9 +9,13 @@
 #include <libei.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../input/chord.h"
@@ -226,19 +230,41 @@ static pf_result wait_for_devices(pf_input_devices *self) {
   return pf_fail(PF_E_CLOSED, "the desktop's input server does not answer");
 }
 
+/* Connects to the socket, or takes the one that is given; -1 with errno. */
+static int open_socket(const pf_input_config *config) {
+  struct stat about;
+  if (config->fd >= 0) {
+    if (fstat(config->fd, &about) == 0 && S_ISSOCK(about.st_mode)) return config->fd;
+    close(config->fd);
+    errno = ENOTSOCK;
+    return -1;
+  }
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", config->path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+/* libei keeps no descriptor that it can't use, but does not close it either: it gets good ones. */
 static pf_result connect_to(pf_input_devices *self, const pf_input_config *config) {
+  int fd = open_socket(config);
+  if (fd < 0)
+    return pf_fail(PF_E_MISSING, "no input server answers at %s: %s",
+                   config->fd >= 0 ? "the descriptor" : config->path, strerror(errno));
   self->ei = ei_new_sender(self);
   if (self->ei == NULL) {
-    if (config->fd >= 0) close(config->fd);
+    close(fd);
     return pf_fail(PF_E_MEMORY, "no memory for the input");
   }
   ei_log_set_handler(self->ei, be_silent);
   ei_configure_name(self->ei, "punktfunk");
-  int error = config->fd >= 0 ? ei_setup_backend_fd(self->ei, config->fd)
-                              : ei_setup_backend_socket(self->ei, config->path);
+  int error = ei_setup_backend_fd(self->ei, fd);
   if (error == 0) return wait_for_devices(self);
-  return pf_fail(PF_E_MISSING, "no input server answers at %s: %s",
-                 config->fd >= 0 ? "the descriptor" : config->path, strerror(-error));
+  return pf_fail(PF_E_LIBRARY, "libei: %s", strerror(-error));
 }
 
 pf_result pf_input_devices_open(const pf_input_config *config, pf_input_counters *counters,
