@@ -9,7 +9,7 @@ export type Desktop = (typeof desktops)[number];
 const desktopPackages: Readonly<Record<Desktop, readonly string[]>> = {
   sway: ["sway", "foot"],
   mutter: ["mutter", "foot", "libei-dev"],
-  kwin: ["kwin-wayland", "kwin-common", "kscreen", "foot", "libei-dev"],
+  kwin: ["kwin-wayland", "kwin-common", "kscreen", "foot", "libei-dev", "libsystemd-dev"],
   weston: ["weston"],
 };
 
@@ -20,7 +20,7 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
     "src/host/displays/capture.test.ts",
     "src/host/inject/desktop.test.ts",
   ],
-  mutter: [],
+  mutter: ["src/host/displays/mutter.test.ts"],
   kwin: [
     "src/harness/desktops/kwin-display.desktops.ts",
     "src/harness/desktops/kwin-ei.desktops.ts",

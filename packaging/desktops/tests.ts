@@ -90,6 +90,7 @@ async function runWithGraphics(
   const { status, output } = await runInGuest(all, {
     cwd: "/",
     shared: place.pictures,
+    hasGraphics: true,
     memory: 3072,
     timeoutMs: guestSecondsMax * 1000,
   });

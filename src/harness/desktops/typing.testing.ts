@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { EventQueue } from "../../ffi/core/core.ts";
 import type { Display } from "../../host/displays/display.ts";
+import type { InputTarget } from "../../host/inject/target.ts";
 import { until } from "../processes.ts";
 import { shareOf, View } from "./view.testing.ts";
 
@@ -40,7 +41,7 @@ export async function readsBack(display: Display, options: ReadBackOptions): Pro
   const { file, name, text = foreignText } = options;
   await using view = new View(display);
   const events = new EventQueue();
-  const input = display.openInput({ events, stage: 5 });
+  const input = await openInput(display, events);
   try {
     await until(() => Bun.file(file).exists(), "the terminal", 60_000);
     const terminal = await view.picture((one) => shareOf(one, isBackground) > 0.2, "the terminal");
@@ -53,9 +54,28 @@ export async function readsBack(display: Display, options: ReadBackOptions): Pro
       "the letters",
     );
     expect(shareOf(typed, isBright)).toBeLessThan(empty + 0.1);
+    await view.still();
     await view.save(name);
   } finally {
     input.close();
     await events.close();
   }
+}
+
+/** Opens it as soon as the desktop answers: an emulated one may be busy for longer than is usual. */
+export async function openInput(display: Display, events: EventQueue): Promise<InputTarget> {
+  let input: InputTarget | undefined;
+  let words = "";
+  const isOpen = () => {
+    try {
+      input = display.openInput({ events, stage: 5 });
+    } catch (error) {
+      words = (error as Error).message;
+    }
+    return input !== undefined;
+  };
+  await until(isOpen, "its input", 60_000).catch(() => {
+    throw new Error(words);
+  });
+  return input as InputTarget;
 }
