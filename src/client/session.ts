@@ -166,6 +166,7 @@ export class ClientSession {
     clearInterval(synchroniser);
     this.#losses.stop();
     this.#scripted.abort();
+    this.#input.close();
     this.#last ??= this.pipeline.snapshot(performance.now());
     this.#probe?.close();
     this.#approvals.close();

@@ -1,6 +1,9 @@
 /** What text input may hold: the host refuses other text, and clients ask for none. */
 import { limit } from "./limits.ts";
 
+/** Characters that a host takes: as fast as a desktop is typed into, one longest message at once. */
+export const textAllowance = { perSecond: 1000, burst: limit("text_bytes_max") } as const;
+
 export type CheckedText =
   | { readonly ok: true; readonly text: string; readonly characters: number }
   | { readonly ok: false; readonly why: string };

@@ -3,7 +3,7 @@ import { type Millis, millis } from "../../base/units.ts";
 import type { InputOptions } from "../../ffi/input/input.ts";
 import { evdevButton, evdevKey } from "../../wire/keys.ts";
 import { limit } from "../../wire/limits.ts";
-import { checkText } from "../../wire/text.ts";
+import { checkText, textAllowance } from "../../wire/text.ts";
 import {
   type Allowance,
   initialRate,
@@ -11,7 +11,6 @@ import {
   pressAllowance,
   type RateState,
   takeTokens,
-  textAllowance,
 } from "./rate.ts";
 import type { InputTarget, TouchPhase } from "./target.ts";
 import { openWlrootsInput } from "./wlroots.ts";
