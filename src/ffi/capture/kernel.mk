@@ -1,8 +1,11 @@
 LIBRARIES += capture
-PROTOCOLS += wlr-screencopy-unstable-v1 xdg-output-unstable-v1
-capture_SOURCES := capture/capture.c capture/copy.c capture/pool.c wayland/wayland.c wayland/output.c
+PROTOCOLS += wlr-screencopy-unstable-v1 xdg-output-unstable-v1 ext-image-copy-capture-v1 \
+  ext-image-capture-source-v1 ext-foreign-toplevel-list-v1
+capture_SOURCES := capture/capture.c capture/copy.c capture/screencopy.c capture/image_copy.c \
+  capture/pool.c wayland/wayland.c wayland/output.c
 capture_PACKAGES := wayland-client
-capture_PROTOCOLS := wlr-screencopy-unstable-v1 xdg-output-unstable-v1
+capture_PROTOCOLS := wlr-screencopy-unstable-v1 xdg-output-unstable-v1 \
+  ext-image-copy-capture-v1 ext-image-capture-source-v1 ext-foreign-toplevel-list-v1
 
 C_TESTS += capture_test
 capture_test_SOURCES := capture/capture_test.c $(capture_SOURCES)
