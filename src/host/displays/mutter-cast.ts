@@ -10,7 +10,8 @@ import { type PipeWireRemote, ScreencastStage } from "../../ffi/screencast/scree
 import { formatMode, type Mode } from "../../wire/mode.ts";
 import type { Bus } from "../bus/bus.ts";
 import { Variant } from "../bus/values.ts";
-import type { MutterSession } from "../inject/mutter.ts";
+import { type MutterSession, wakeMutterInput } from "../inject/mutter.ts";
+import { settleMs } from "../inject/notify.ts";
 import type { PictureStage, StageWiring } from "../sources.ts";
 
 const screenCast = {
@@ -35,6 +36,8 @@ const nodeMsMax = 5000;
 export class MutterCast {
   /** For input. */
   readonly session: MutterSession;
+  /** When input reaches applications, in the time of performance.now(). */
+  readonly inputReadyAt = performance.now() + settleMs;
   /** Resolves with a sentence when Mutter ends the session, or itself. */
   readonly ended: Promise<string>;
   readonly #remote: PipeWireRemote;
@@ -57,7 +60,6 @@ export class MutterCast {
    */
   static async open(bus: Bus, remote: PipeWireRemote): Promise<MutterCast> {
     const control = `${remoteDesktop.interface}.Session`;
-    const cast = `${screenCast.interface}.Session`;
     const [session] = (await bus.call({ ...remoteDesktop, member: "CreateSession" })) as [string];
     const controlled = { ...remoteDesktop, path: session, interface: control };
     const id = (await bus.property({ ...controlled, name: "SessionId" })) as string;
@@ -69,12 +71,14 @@ export class MutterCast {
     const [stream] = (await bus.call({
       ...screenCast,
       path,
-      interface: cast,
+      interface: `${screenCast.interface}.Session`,
       ...recorded,
     })) as [string];
     const { ended } = await watch(bus, session, control);
     const node = await start(bus, controlled, stream);
-    return new MutterCast({ session: { ...controlled, stream }, ended }, remote, node);
+    const cast = { session: { ...controlled, stream }, ended };
+    wakeMutterInput(bus, cast.session);
+    return new MutterCast(cast, remote, node);
   }
 
   /**

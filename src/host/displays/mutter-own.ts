@@ -18,6 +18,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** All of it starts in 0.5 to 1.5 s. */
 const readyMsMax = 15_000;
+/** Mutter has nothing to save; its servers end within a few hundredths of a second. */
+const graceMs = 300;
 /** How often PipeWire's session manager is asked for, which nothing announces outside PipeWire. */
 const askMs = 20;
 /** An application that ends sooner and well has put itself into the background. */
@@ -62,6 +64,7 @@ export class MutterProcess {
       command: ["sh", join(folder, "session")],
       env: own,
       cwd: "/",
+      graceMs,
       folder,
       files: {
         "bus.conf": busConfig(folder),

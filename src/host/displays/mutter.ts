@@ -193,8 +193,9 @@ class MutterDisplay implements Display {
 
   openInput(_wiring: InputWiring): InputTarget {
     const { width, height } = this.mode;
-    const { session } = this.#cast;
-    return openMutterInput({ bus: this.#bus, session, width, height, ...this.#own?.keyboard });
+    const { session, inputReadyAt: readyAt } = this.#cast;
+    const keyboard = this.#own?.keyboard;
+    return openMutterInput({ bus: this.#bus, session, width, height, readyAt, ...keyboard });
   }
 
   /** The monitor stays, with its windows. */

@@ -1,5 +1,5 @@
 /** Input by org.gnome.Mutter.RemoteDesktop, which every Mutter since 3.28 has. */
-import type { BusCall } from "../bus/bus.ts";
+import type { Bus, BusCall } from "../bus/bus.ts";
 import type { BusValue } from "../bus/values.ts";
 import { NotifyInput, type NotifyOptions, type NotifyWords } from "./notify.ts";
 import type { InputTarget } from "./target.ts";
@@ -24,8 +24,23 @@ export function openMutterInput({ session, ...options }: MutterInputOptions): In
   return new NotifyInput({ ...options, words: mutterWords(session) });
 }
 
-/** Flags of NotifyPointerAxis: from a wheel. */
-const fromWheel = 2;
+/** Flags of NotifyPointerAxis. */
+const continuous = 8;
+/** KEY_UNKNOWN, a finger beyond those that are sent, and a place far from every monitor. */
+const unusedKey = 240;
+const unusedFinger = 16;
+const nowhere = -100_000;
+
+/**
+ * Has a session make its keyboard and pointer, which Mutter does at the first press and the first
+ * motion: of a key that means nothing, and by nothing. Applications know them a little later, and
+ * what comes before is lost to them.
+ */
+export function wakeMutterInput(bus: Bus, { stream: _, ...session }: MutterSession): void {
+  const key = { ...session, member: "NotifyKeyboardKeycode", signature: "ub" };
+  for (const down of [true, false]) bus.send({ ...key, body: [unusedKey, down] });
+  bus.send({ ...session, member: "NotifyPointerMotionRelative", signature: "dd", body: [0, 0] });
+}
 
 function mutterWords({ stream, ...session }: MutterSession): NotifyWords {
   const notify = (member: string, signature: string, body: readonly BusValue[]): BusCall => ({
@@ -40,10 +55,14 @@ function mutterWords({ stream, ...session }: MutterSession): NotifyWords {
     button: (code, down) => notify("PointerButton", "ib", [code, down]),
     motion: (dx, dy) => notify("PointerMotionRelative", "dd", [dx, dy]),
     position: (x, y) => notify("PointerMotionAbsolute", "sdd", [stream, x, y]),
-    scroll: (dx, dy) => notify("PointerAxis", "ddu", [dx, dy, fromWheel]),
+    scroll: (dx, dy) => notify("PointerAxis", "ddu", [dx, dy, continuous]),
     notches: (axis, steps) =>
       notify("PointerAxisDiscrete", "ui", [axis === "vertical" ? 0 : 1, steps]),
     touch: {
+      wake: [
+        notify("TouchDown", "sudd", [stream, unusedFinger, nowhere, nowhere]),
+        notify("TouchUp", "u", [unusedFinger]),
+      ],
       down: (finger, x, y) => notify("TouchDown", "sudd", [stream, finger, x, y]),
       move: (finger, x, y) => notify("TouchMotion", "sudd", [stream, finger, x, y]),
       up: (finger) => notify("TouchUp", "u", [finger]),

@@ -24,6 +24,8 @@ export interface NotifyWords {
 }
 
 export interface NotifyTouch {
+  /** What has to come before the first touch, and to settle, for that to reach an application. */
+  readonly wake: readonly BusCall[];
   down(finger: number, x: number, y: number): BusCall;
   move(finger: number, x: number, y: number): BusCall;
   up(finger: number): BusCall;
@@ -35,6 +37,8 @@ export interface NotifyOptions {
   /** Pixels of the stream. */
   readonly width: number;
   readonly height: number;
+  /** When applications know the devices, in the time of performance.now(). */
+  readonly readyAt: number;
   /** XKB layout of the desktop, where it is known. */
   readonly keyboardLayout?: string;
   /** Whether the desktop can type a character; default: all, as its keyboard is not known. */
@@ -45,7 +49,7 @@ export interface NotifyOptions {
  * A desktop hands a new device to its applications a little later, and what is typed before that is
  * lost to them: 200 to 400 ms were seen to be enough.
  */
-const settleMs = 300;
+export const settleMs = 300;
 /** Calls without an answer of their own, after which one waits for an answer. */
 const unansweredMax = 32;
 /** A longest text is 4,096 characters, each down and up. */
@@ -62,6 +66,7 @@ const placeMax = 65_535;
 type Entry =
   | { readonly kind: "down" | "up"; readonly edge: Edge }
   | { readonly kind: "call"; readonly call: BusCall }
+  | { readonly kind: "wake"; readonly calls: readonly BusCall[] }
   | { readonly kind: "motion"; dx: number; dy: number }
   | { readonly kind: "scroll"; horizontal: number; vertical: number }
   | { readonly kind: "place"; x: number; y: number };
@@ -83,26 +88,28 @@ export class NotifyInput implements InputTarget {
   readonly #words: NotifyWords;
   readonly #size: { readonly width: number; readonly height: number };
   readonly #canType: (codePoint: number) => boolean;
-  readonly #settling: NodeJS.Timeout;
+  #settling: NodeJS.Timeout | undefined;
   /** What is down when all that waits is sent. */
   readonly #held = new Map<string, Edge>();
   /** What is down on the desktop. */
   readonly #sent = new Map<string, Edge>();
   #queue: Entry[] = [];
   #unanswered = 0;
+  #isTouched = false;
   /** Nothing is sent before the devices have settled, and while an answer is awaited. */
   #isWaiting = true;
   #isClosed = false;
 
-  constructor({ bus, words, width, height, keyboardLayout, canType }: NotifyOptions) {
+  constructor(options: NotifyOptions) {
+    const { bus, words, width, height, readyAt, keyboardLayout, canType } = options;
     this.#bus = bus;
     this.#words = words;
     this.#canType = canType ?? (() => true);
     this.#size = { width, height };
     if (keyboardLayout !== undefined) this.keyboardLayout = keyboardLayout;
-    // Makes the devices, and brings a pointer that was elsewhere onto the stream.
-    bus.send(words.position(width / 2, height / 2));
-    this.#settling = setTimeout(() => this.#resume(), settleMs);
+    // A pointer that is elsewhere, as on another monitor, is brought here.
+    this.#queue.push({ kind: "place", x: placeMax / 2, y: placeMax / 2 });
+    this.#settle(Math.max(0, readyAt - performance.now()));
   }
 
   key(code: number, down: boolean): void {
@@ -144,6 +151,8 @@ export class NotifyInput implements InputTarget {
       const call = words.move(finger, ...this.#pixels(x, y));
       if (this.#held.has(id)) this.#push({ kind: "call", call });
     } else {
+      if (!this.#isTouched) this.#push({ kind: "wake", calls: words.wake });
+      this.#isTouched = true;
       const down = words.down(finger, ...this.#pixels(x, y));
       this.#press({ id, down, up: words.up(finger) }, phase === "down");
     }
@@ -171,6 +180,7 @@ export class NotifyInput implements InputTarget {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#isWaiting = true;
     clearTimeout(this.#settling);
     this.#queue = [];
     for (const { up } of this.#sent.values()) this.#bus.send(up);
@@ -209,11 +219,20 @@ export class NotifyInput implements InputTarget {
     const { edge } = entry.kind === "down" || entry.kind === "up" ? entry : {};
     if (entry.kind === "down" && edge !== undefined) this.#sent.set(edge.id, edge);
     if (entry.kind === "up" && edge !== undefined) this.#sent.delete(edge.id);
+    if (entry.kind === "wake") this.#settle(entry.calls.length > 0 ? settleMs : 0);
     for (const call of this.#callsOf(entry)) {
       this.#unanswered++;
       if (this.#unanswered < unansweredMax) this.#bus.send(call);
       else this.#await(call);
     }
+  }
+
+  #settle(ms: number): void {
+    this.#isWaiting = true;
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      this.#resume();
+    }, ms);
   }
 
   /** Whether it failed is not of interest: the display tells when the desktop is gone. */
@@ -225,7 +244,7 @@ export class NotifyInput implements InputTarget {
   }
 
   #resume(): void {
-    this.#isWaiting = false;
+    this.#isWaiting = this.#isClosed || this.#settling !== undefined;
     this.#drain();
   }
 
@@ -238,6 +257,8 @@ export class NotifyInput implements InputTarget {
         return [entry.edge.up];
       case "call":
         return [entry.call];
+      case "wake":
+        return [...entry.calls];
       case "motion":
         return [words.motion(entry.dx, entry.dy)];
       case "place":
