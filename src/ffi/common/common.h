@@ -60,6 +60,16 @@ typedef struct pf_times {
   uint32_t host_queue_us, host_encode_us;
 } pf_times;
 
+/* A picture's memory as devices know it: one plane of rows `pitch` bytes apart, `offset` into a DMA
+ * buffer. The descriptor is the picture's. */
+typedef struct pf_dmabuf {
+  int fd;
+  uint32_t fourcc; /* as DRM names pixel formats (drm_fourcc.h) */
+  uint64_t modifier;
+  uint32_t offset, pitch;
+  size_t bytes; /* of the buffer */
+} pf_dmabuf;
+
 /*
  * A raw picture, counted by reference. The owner (a source or a decoder) makes it from its own pool
  * with a count of 1, pushes it, and releases it. Whoever keeps it after push returns retains it.
@@ -73,6 +83,7 @@ struct pf_picture {
   uint32_t width, height;
   uint8_t *plane[3];
   uint32_t stride[3];
+  const pf_dmabuf *dmabuf; /* the same pixels, for devices; NULL = only memory */
   uint64_t number; /* counts the pictures of this source, from 0 */
   pf_times times;
   void (*recycle)(pf_picture *);

@@ -16,9 +16,9 @@ static pf_slot_state state_of(const pf_slot *slot) {
 
 /* Makes what a device wrote visible here, or ends that (linux/dma-buf.h). */
 static void synchronise(const pf_slot *slot, uint64_t edge) {
-  if (slot->sync_fd < 0) return;
+  if (slot->dma_fd < 0) return;
   struct dma_buf_sync sync = {.flags = edge | DMA_BUF_SYNC_READ};
-  while (ioctl(slot->sync_fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 && (errno == EINTR || errno == EAGAIN))
+  while (ioctl(slot->dma_fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 && (errno == EINTR || errno == EAGAIN))
     continue;
 }
 
@@ -32,9 +32,9 @@ static void recycle(pf_picture *picture) {
 
 static void free_slot(pf_slot *slot) {
   if (slot->mapping != NULL) munmap(slot->mapping, slot->bytes);
-  if (slot->sync_fd >= 0) close(slot->sync_fd);
+  if (slot->dma_fd >= 0) close(slot->dma_fd);
   slot->memory = slot->mapping = NULL;
-  slot->sync_fd = -1;
+  slot->dma_fd = -1;
   slot->buffer = NULL;
   slot->own = false;
   atomic_store(&slot->state, PF_SLOT_FREE);
@@ -46,7 +46,7 @@ void pf_slots_init(pf_slots *self, struct pw_loop *loop, struct spa_source *retu
   for (uint32_t i = 0; i < PF_SLOTS; i++) {
     pf_slot *slot = &self->slots[i];
     slot->slots = self;
-    slot->sync_fd = -1;
+    slot->dma_fd = -1;
     slot->picture.owner = slot;
     slot->picture.recycle = recycle;
   }
@@ -106,7 +106,7 @@ static pf_result map(pf_slot *slot, const struct spa_data *data) {
   slot->mapping = mapping;
   slot->bytes = bytes;
   slot->memory = slot->mapping + data->mapoffset;
-  if (data->type == SPA_DATA_DmaBuf) slot->sync_fd = fcntl((int)data->fd, F_DUPFD_CLOEXEC, 0);
+  if (data->type == SPA_DATA_DmaBuf) slot->dma_fd = fcntl((int)data->fd, F_DUPFD_CLOEXEC, 0);
   return PF_OK;
 }
 

@@ -39,7 +39,8 @@ typedef struct pf_slot {
   uint8_t *memory; /* where the buffer begins */
   uint8_t *mapping; /* around it; NULL = not ours and gone with the buffer: pictures are copied */
   size_t bytes;    /* of the mapping */
-  int sync_fd;     /* of a DMA buffer; -1 = needs no synchronisation */
+  int dma_fd;      /* of a DMA buffer; -1 = it is none */
+  pf_dmabuf dmabuf;
   atomic_uint state; /* pf_slot_state */
 } pf_slot;
 

@@ -160,6 +160,21 @@ void pf_cast_receive(pf_screencast *self) {
   pf_cast_deliver(self, now_ns);
 }
 
+/* What devices know the picture by; NULL when it is not in a DMA buffer. */
+static const pf_dmabuf *name_for_devices(pf_screencast *self, pf_slot *slot) {
+  if (slot->dma_fd < 0) return NULL;
+  const uint32_t xrgb8888 = 0x34325258, xbgr8888 = 0x34324258; /* drm_fourcc.h: XR24, XB24 */
+  slot->dmabuf = (pf_dmabuf){
+      .fd = slot->dma_fd,
+      .fourcc = self->format.pixel == PF_PIXEL_RGBX ? xbgr8888 : xrgb8888,
+      .modifier = self->format.modifier,
+      .offset = (uint32_t)(self->view.first - slot->mapping),
+      .pitch = (uint32_t)self->view.down,
+      .bytes = slot->bytes,
+  };
+  return &slot->dmabuf;
+}
+
 /* What is pushed: the newest picture itself, or a copy where it has to be another. */
 static pf_slot *prepare(pf_screencast *self) {
   pf_slot *current = self->current;
@@ -172,6 +187,7 @@ static pf_slot *prepare(pf_screencast *self) {
     picture->width = view->width;
     picture->height = view->height;
     picture->format = self->format.pixel;
+    picture->dmabuf = name_for_devices(self, current);
     pf_picture_retain(picture);
     return current;
   }

@@ -12,7 +12,8 @@
  * are left, where the pointer is drawn over it, where it lies turned, and where libpipewire owns
  * the mapping. Up to PF_SCREENCAST_HELD pictures may be retained by the stages behind, the newest:
  * one that is kept while the producer comes round to its buffer again costs a picture then. Where
- * no memory is free, pictures wait for it (`buffer_waits`) and newer ones replace them.
+ * no memory is free, pictures wait for it (`buffer_waits`) and newer ones replace them. A picture
+ * in a DMA buffer also has its name for devices (`dmabuf`).
  *
  * Pictures: PF_PIXEL_BGRX or PF_PIXEL_RGBX, upright, cropped to what the producer says counts,
  * without an odd last row or column. `times.capture_ns` is the producer's time where that is of
