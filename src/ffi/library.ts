@@ -24,6 +24,8 @@ const libraryNeeds = {
   pipewire: "libpipewire",
   screencast: "libpipewire",
   trial: "libpipewire and libopus",
+  sound: "libpipewire and libopus",
+  speaker: "SDL2",
   bus: "a C library",
   input: "libwayland-client and libxkbcommon",
   ei: "libei 1.0, which Debian has from version 13 on, and libxkbcommon",
