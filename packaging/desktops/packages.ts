@@ -20,7 +20,7 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
     "src/host/displays/capture.test.ts",
     "src/host/inject/desktop.test.ts",
   ],
-  mutter: ["src/host/displays/mutter.test.ts"],
+  mutter: ["src/host/displays/mutter.test.ts", "src/harness/desktops/mutter-ei.desktops.ts"],
   kwin: [
     "src/harness/desktops/kwin-display.desktops.ts",
     "src/harness/desktops/kwin-ei.desktops.ts",
