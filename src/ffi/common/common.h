@@ -110,6 +110,19 @@ typedef struct pf_access_unit {
   pf_times times;
 } pf_access_unit;
 
+/* One packet's body, as it is sealed or was opened. `data` is borrowed during push. */
+typedef struct pf_packet {
+  const uint8_t *data;
+  uint32_t bytes;
+  uint64_t time_ns; /* when it came; 0 = it goes out */
+} pf_packet;
+
+/* Samples that are asked for: whom it is pushed to fills them, all of them, before it returns. */
+typedef struct pf_sound_block {
+  float *samples; /* interleaved, in the channel order of Vorbis */
+  uint32_t frames; /* per channel */
+} pf_sound_block;
+
 /* Counters have one writer each and are read without a lock. */
 #define pf_count(field, n)                                                                     \
   __atomic_store_n(&(field), __atomic_load_n(&(field), __ATOMIC_RELAXED) + (uint64_t)(n),      \
