@@ -345,6 +345,8 @@ export const knob = {
   grab: 6,
   fullscreen: 7,
   paused: 8,
+  /** Largest picture that is taken from now on: width × 65,536 + height. */
+  picture_max: 10,
   /** 1 = keys that print come as text of this machine's layout, 0 = by their place. */
   text_input: 9,
   /** 0 = no input events, as while a question is open in the terminal. */

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1260317950u
+#define PF_ABI_HASH 2911307777u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -130,6 +130,7 @@
 #define PF_KNOB_GRAB 6
 #define PF_KNOB_FULLSCREEN 7
 #define PF_KNOB_PAUSED 8
+#define PF_KNOB_PICTURE_MAX 10
 #define PF_KNOB_TEXT_INPUT 9
 #define PF_KNOB_INPUT_ENABLED 10
 #define PF_SEAL_TAG_BYTES 16
