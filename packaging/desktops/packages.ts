@@ -21,7 +21,10 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
     "src/host/inject/desktop.test.ts",
   ],
   mutter: [],
-  kwin: ["src/harness/desktops/kwin-display.desktops.ts"],
+  kwin: [
+    "src/harness/desktops/kwin-display.desktops.ts",
+    "src/harness/desktops/kwin-ei.desktops.ts",
+  ],
   weston: [],
 };
 

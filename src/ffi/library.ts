@@ -23,6 +23,7 @@ const libraryNeeds = {
   capture: "libwayland-client",
   pipewire: "libpipewire",
   screencast: "libpipewire",
+  trial: "libpipewire and libopus",
   bus: "a C library",
   input: "libwayland-client and libxkbcommon",
   ei: "libei 1.0, which Debian has from version 13 on, and libxkbcommon",

@@ -145,7 +145,9 @@ void pf_x11_keys_changed(pf_x11_keys *self, const xcb_mapping_notify_event_t *ev
   bool one = event->request == XCB_MAPPING_KEYBOARD && event->count == 1;
   if (one && is_spare(self, event->first_keycode)) return;
   learn(self);
-  /* Spare keys are not of the layout, whatever they mean now. */
-  for (uint32_t i = 0; i < self->spare_count; i++)
+  /* Spare keys are not of the layout, and may have lost what they meant. */
+  for (uint32_t i = 0; i < self->spare_count; i++) {
     memset(self->symbols[self->spares[i].key], 0, sizeof self->symbols[0]);
+    self->spares[i].character = 0;
+  }
 }

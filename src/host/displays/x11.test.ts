@@ -110,9 +110,10 @@ describe.skipIf(!xvfbInstalled)("a screen of the host's own", () => {
   });
 
   test("has the keyboard layout that was asked for", async () => {
-    await using screen = await startTestScreen({ layout: "de" });
+    await using screen = await startTestScreen();
     await screen.until(/^ready$/);
-    await using session = new Session(screen.display);
+    await using session = new Session(screen.display, "de");
+    expect(session.input.keyboardLayout).toBe("de");
     session.input.key(21, true); // Y on an English keyboard
     session.input.text("@");
     const lines = await screen.until(/^character/, 2);
@@ -174,7 +175,17 @@ describe.skipIf(!xvfbInstalled)("a screen of the host's own", () => {
 
 describe.skipIf(!xvfbInstalled)("the desktop of $DISPLAY", () => {
   test("is streamed as it is where it has no such mode", async () => {
-    const words = ["Xvfb", "-displayfd", "1", "-screen", "0", "801x601x24", "-nolisten", "tcp"];
+    const words = [
+      "Xvfb",
+      "-displayfd",
+      "1",
+      "-noreset",
+      "-screen",
+      "0",
+      "801x601x24",
+      "-nolisten",
+      "tcp",
+    ];
     await using server = Bun.spawn(words, { stdout: "pipe", stderr: "ignore" });
     const { value } = await server.stdout.getReader().read();
     const number = new TextDecoder().decode(value).trim();
