@@ -114,7 +114,7 @@ describe.skipIf(!swayInstalled || !sessionBusInstalled)("with sway", () => {
     process.kill(sway.pid, "SIGSTOP");
     process.kill(bus.pid, "SIGSTOP");
     const beganAt = performance.now();
-    const { of } = await probe(sway.runtimeFolder, [], env);
+    const { of } = await probe(sway.runtimeFolder, ["--running"], env);
     process.kill(bus.pid, "SIGCONT");
     expect(performance.now() - beganAt).toBeLessThan(5000);
     expect(of("wlroots", "process")?.fix).toBe(`kill -CONT ${sway.pid}`);
@@ -134,7 +134,9 @@ describe.skipIf(!swayInstalled || !sessionBusInstalled)("with sway", () => {
 
 test.skipIf(!sessionBusInstalled)("a desktop that is not on the session bus is told", async () => {
   await using bus = await startSessionBus();
-  const { code, of } = await probe(home, ["mutter"], { DBUS_SESSION_BUS_ADDRESS: bus.address });
+  const { code, of } = await probe(home, ["mutter", "--running"], {
+    DBUS_SESSION_BUS_ADDRESS: bus.address,
+  });
   expect(code).toBe(1);
   expect(of("mutter", "session bus")?.ok).toBe(true);
   expect(of("mutter", "org.gnome.Mutter.ScreenCast")?.detail).toStartWith("Nobody has");

@@ -21,7 +21,7 @@ import {
   reachHost,
 } from "./control/reach.ts";
 import type { Interval, Summary } from "./figures.ts";
-import { type KeyboardWish, ownKeyboardLayout, sendsText } from "./input/layout.ts";
+import { type KeyboardWish, ownKeyboardLayout } from "./input/layout.ts";
 import type { InputScript } from "./input/script.ts";
 import { stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
@@ -48,6 +48,8 @@ export interface ClientOptions extends HostTarget {
   readonly inputScript?: InputScript | undefined;
   /** Whether keys that print travel by their place or as text; default auto. */
   readonly keyboard?: KeyboardWish | undefined;
+  /** The window begins with the pointer and the keyboard grabbed. */
+  readonly grab?: boolean;
   /** XKB name of this keyboard's layout; default: what the system says. */
   readonly keyboardLayout?: string | undefined;
   /** Waits for a person's approval where the host wants pairing. */
@@ -134,10 +136,12 @@ async function stream(
       height: welcome.mode.height,
       events,
       stage: stageNumber.present,
-      text: sendsText(options.keyboard ?? "auto", {
+      grab: options.grab === true,
+      keyboard: {
+        wish: options.keyboard ?? "auto",
         client: options.keyboardLayout ?? null,
         host: welcome.keyboardLayout,
-      }),
+      },
     });
     presenter = shown.presenter;
     kind = shown.kind;

@@ -101,6 +101,10 @@ export default command({
       description: "this keyboard's layout, for hosts that take it, as us or de(nodeadkeys)",
       valueHint: "LAYOUT",
     },
+    grab: {
+      type: "boolean",
+      description: "begin with the pointer grabbed, as games need it; Ctrl+Alt+Shift+Z frees it",
+    },
     "input-test": {
       type: "string",
       description: "play a script of input, or the usual one again and again; see below",
@@ -142,6 +146,7 @@ export default command({
       typeText: args.type,
       inputScript: await readInputScript(args["input-test"]),
       keyboard: parseChoice(args.keyboard, "way for keys to travel", keyboards),
+      grab: args.grab === true,
       keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
       waits: args.wait ?? output.interactive,
     };

@@ -1,7 +1,7 @@
 /*
  * Devices of an emulated input server, by libei: gamescope's socket, or a descriptor that Mutter,
- * KWin or the RemoteDesktop portal gave. The server makes the devices in its own time, may take them
- * away and give others; each event goes by the first one that can send it.
+ * KWin or the RemoteDesktop portal gave. The server makes the devices in its own time, may take
+ * them away and give others; each event goes by the first one that can send it.
  */
 #include "../input/devices.h"
 

@@ -1,6 +1,6 @@
 /*
- * What terminals send for keys, mouse and pasted text, whole and in single bytes; prints what failed
- * and exits 1.
+ * What terminals send for keys, mouse and pasted text, whole and in single bytes; prints what
+ * failed and exits 1.
  */
 #include "terminal_keys.h"
 

@@ -185,6 +185,7 @@ int main(int count, char **arguments) {
   struct xdg_toplevel *toplevel = xdg_surface_get_toplevel(surface);
   xdg_toplevel_add_listener(toplevel, &toplevel_listener, NULL);
   xdg_toplevel_set_title(toplevel, "desktop_client");
+  if (strcmp(arguments[count - 1], "fullscreen") == 0) xdg_toplevel_set_fullscreen(toplevel, NULL);
   wl_surface_commit(client.surface);
   while (wl_display_dispatch(client.display) >= 0) {
   }

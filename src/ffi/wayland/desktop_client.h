@@ -8,6 +8,8 @@
  *   desktop_client burst COUNT     draws COUNT frames, then is still
  *   desktop_client answer          is white, and at each key that goes down black or white in turn
  *
+ * A last argument "fullscreen" asks for the whole output, where a desktop does not give it anyway.
+ *
  * Prints a line for each: "size W H", "focus", "drawn COUNT" (after the last frame of a burst),
  * "key CODE DOWN", "character U+XXXX", "modifiers MASK", "button CODE DOWN", "at X Y",
  * "axis AXIS VALUE", "discrete AXIS NOTCHES", "touch ID down X Y", "touch ID move X Y", "touch ID up".

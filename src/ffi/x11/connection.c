@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xcb/xcbext.h>
 
@@ -57,6 +58,21 @@ pf_result pf_x11_connect(pf_x11_connection *self, const char *display) {
 void pf_x11_disconnect(pf_x11_connection *self) {
   if (self->xcb != NULL) xcb_disconnect(self->xcb); /* also one with an error */
   self->xcb = NULL;
+}
+
+void pf_x11_break(pf_x11_connection *self) {
+  shutdown(xcb_get_file_descriptor(self->xcb), SHUT_RDWR);
+}
+
+void pf_x11_join(pf_x11_connection *self, pthread_t thread, uint32_t ms_max) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  uint64_t ns = (uint64_t)until.tv_nsec + ms_max * 1000000ull;
+  until.tv_sec += (time_t)(ns / 1000000000u);
+  until.tv_nsec = (long)(ns % 1000000000u);
+  if (pthread_timedjoin_np(thread, NULL, &until) == 0) return;
+  pf_x11_break(self);
+  pthread_join(thread, NULL);
 }
 
 void *pf_x11_reply(pf_x11_connection *self, unsigned sequence, const pf_x11_waiting *waiting,

@@ -6,6 +6,7 @@ import type { BusValue } from "../bus/values.ts";
 import { processNamed } from "./listener.ts";
 import { checkPipeWire } from "./pipewire.ts";
 import type { ProbeContext } from "./probe.ts";
+import { probeOwnMutter } from "./programs.ts";
 import { Checks, type Readiness, versionIn } from "./readiness.ts";
 
 /** A service on the bus, and the object that is asked. */
@@ -30,7 +31,16 @@ const portalName = "org.freedesktop.portal.Desktop";
 const portalPath = "/org/freedesktop/portal/desktop";
 const startGnome = "mutter --headless --virtual-monitor 1280x720 # or log in to GNOME";
 
+/** The Mutter that runs; where none does, whether the host can start one. */
 export async function probeMutter(context: ProbeContext): Promise<Readiness> {
+  const found = await probeRunningMutter(context);
+  const runs = found.checks.some(({ name, ok }) => name === mutterCast.name && ok);
+  if (runs || context.running === true) return found;
+  const own = await probeOwnMutter(context);
+  return own.ok ? own : found;
+}
+
+async function probeRunningMutter(context: ProbeContext): Promise<Readiness> {
   const checks = new Checks();
   let version: string | null = null;
   let name = "Mutter";
