@@ -11,7 +11,7 @@ import { recordFormatFor } from "../ffi/record/record.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { MessageOf } from "../wire/control.ts";
 import type { CodecName } from "../wire/media.ts";
-import type { Mode } from "../wire/mode.ts";
+import { formatMode, type Mode } from "../wire/mode.ts";
 import { approvalQuestion, type PendingRequest, quotedName, type Verdict } from "./approvals.ts";
 import {
   type ApprovalHook,
@@ -57,6 +57,8 @@ export interface ClientOptions extends HostTarget {
   readonly compositor?: string | undefined;
   /** The host's picture follows the size of the window. */
   readonly followsWindow?: boolean | undefined;
+  /** What the key for the next mode goes through; default: the usual sizes. */
+  readonly modes?: readonly Mode[] | undefined;
   /** Waits for a person's approval where the host wants pairing, and for a place. */
   readonly waits: boolean;
   /** Where media goes instead of the host's media port: a relay of the harness. */
@@ -169,6 +171,13 @@ async function stream(
       events,
       presenter,
       ...(options.pictureSink === undefined ? {} : { pictureSink: options.pictureSink }),
+      ...(options.modes === undefined ? {} : { modes: options.modes }),
+      // Only a window has a size that a picture could follow.
+      followsWindow: options.followsWindow === true && kind === "window",
+      onMode: (mode) => {
+        hooks.record({ type: "mode", mode: formatMode(mode) });
+        info(`The host streams ${formatMode(mode)} now.`);
+      },
       decoder: options.decoder,
       record:
         options.record === undefined

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 3477878268u
+#define PF_ABI_HASH 1797199432u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -117,6 +117,7 @@
 #define PF_EVENT_WINDOW_RESIZED 11
 #define PF_EVENT_FOCUS_LOST 12
 #define PF_EVENT_FOCUS_GAINED 13
+#define PF_EVENT_NEXT_MODE 14
 #define PF_EVENT_KEY 20
 #define PF_EVENT_BUTTON 21
 #define PF_EVENT_MOTION 22
