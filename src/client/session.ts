@@ -12,6 +12,7 @@ import { closeError } from "../transport/close-reason.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
+import type { Mode } from "../wire/mode.ts";
 import { allows, type Level } from "../wire/pairing/level.ts";
 import { ApprovalQueue, type AskApproval, type PendingRequest } from "./approvals.ts";
 import { AskedTest } from "./asked-test.ts";
@@ -30,6 +31,7 @@ import { type InputEvent, InputForwarder } from "./input/input.ts";
 import { playScript } from "./input/player.ts";
 import type { InputScript } from "./input/script.ts";
 import { LossReporter } from "./loss.ts";
+import { ModeWishes, usualModes } from "./mode-wishes.ts";
 import { ClientPipeline, stageNumber } from "./pipeline.ts";
 import { ClientProbe } from "./probe.ts";
 import {
@@ -48,6 +50,12 @@ export interface ClientSessionOptions {
   readonly events: EventQueue;
   readonly presenter: Presenter | null;
   readonly pictureSink?: Sink;
+  /** What the key for the next mode goes through; default: the usual sizes. */
+  readonly modes?: readonly Mode[];
+  /** The host's picture follows the size of the window. */
+  readonly followsWindow?: boolean;
+  /** The host streams at another mode from now on. */
+  readonly onMode?: (mode: Mode) => void;
   readonly decoder: string;
   readonly record: { readonly path: string; readonly format: RecordFormat } | null;
   readonly durationMs: Millis | undefined;
@@ -84,6 +92,8 @@ export class ClientSession {
   readonly #scripted = new AbortController();
   readonly #host = new HostStages();
   readonly #clock: ClockSync;
+  readonly #modes: ModeWishes;
+  #bitrateKbps: number;
   readonly #losses: LossReporter;
   readonly #asked: AskedTest;
   readonly #approvals: ApprovalQueue;
@@ -113,6 +123,14 @@ export class ClientSession {
       record: options.record,
     });
     this.#level = welcome.level;
+    this.#bitrateKbps = welcome.bitrateKbps;
+    this.#modes = new ModeWishes({
+      mode: welcome.mode,
+      list: options.modes ?? usualModes(welcome.mode),
+      followsWindow: options.followsWindow ?? false,
+      send: (wish) => connection.isOpen && connection.send(wish),
+      expect: (mode) => this.pipeline.expectMode(mode),
+    });
     this.#input = new InputForwarder((message) => {
       if (this.#mayInput) connection.send(message);
     });
@@ -170,6 +188,7 @@ export class ClientSession {
     this.#last ??= this.pipeline.snapshot(performance.now());
     this.#probe?.close();
     this.#approvals.close();
+    this.#modes.close();
     this.pipeline.close();
     await events.close();
     await listening;
@@ -177,6 +196,16 @@ export class ClientSession {
       summary: this.#summary(this.#last, this.#firstPictureAt ?? startedAt),
       error: this.#failure ?? closeError(close),
     };
+  }
+
+  /** What the host streams now. */
+  get mode(): Mode {
+    return this.#modes.current;
+  }
+
+  /** Asks the host for another mode; `onMode` hears when it is in force. */
+  askMode(mode: Mode): void {
+    this.#modes.ask(mode);
   }
 
   /** What the host told of itself last; null = nothing yet. */
@@ -223,10 +252,10 @@ export class ClientSession {
   #summary(last: ClientSnapshot, startedAt: number): Summary {
     const { welcome, requestedKbps } = this.#options;
     const facts = {
-      mode: welcome.mode,
+      mode: this.#modes.current,
       codec: welcome.codec,
       requestedKbps,
-      resolvedKbps: welcome.bitrateKbps,
+      resolvedKbps: this.#bitrateKbps,
       clock: this.#clockFigures,
       sendDropped: this.#hostStats?.packetsDropped ?? null,
       parityPermille: this.#hostStats?.parityPermille ?? null,
@@ -298,12 +327,20 @@ export class ClientSession {
     if (message.type === "clockEcho") this.#clock.take(message);
     else if (message.type === "hostStats") this.#hostStats = message;
     else if (message.type === "levelChanged") this.#changeLevel(message.level);
+    else if (message.type === "reconfigured") this.#onReconfigured(message);
     else if (message.type === "pendingRequest" || message.type === "pendingSettled") {
       this.#approvals.take(message);
     } else {
       this.#asked.take(message);
       this.#probe?.take(message);
     }
+  }
+
+  #onReconfigured(message: MessageOf<"reconfigured">): void {
+    const { warn, onMode } = this.#options;
+    if (message.problem !== null) warn(message.problem);
+    this.#bitrateKbps = message.bitrateKbps;
+    if (this.#modes.settle(message.mode)) onMode?.(message.mode);
   }
 
   #onEvent(event: NativeEvent): void {
@@ -331,6 +368,12 @@ export class ClientSession {
         return;
       case "window_closed":
         void this.end("done");
+        return;
+      case "window_resized":
+        this.#modes.onResized(event.a, event.b);
+        return;
+      case "next_mode":
+        this.#modes.next();
         return;
       default:
         this.#input.onEvent(event);

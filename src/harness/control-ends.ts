@@ -38,6 +38,7 @@ export const welcome: MessageOf<"welcome"> = {
   stallMs: 8,
   source: "synthetic",
   sourceWhy: "asked for",
+  displays: null,
   pairing: "optional",
   level: null,
   keyboardLayout: null,
@@ -137,6 +138,7 @@ export class Ends {
       fecPermille: null,
       features: [],
       purpose: null,
+      compositor: null,
       waits: null,
       keyboardLayout: null,
     };

@@ -253,6 +253,7 @@ describe("a host refuses, and says why", () => {
       fecPermille: null,
       features: [],
       purpose: null,
+      compositor: null,
       waits: null,
       keyboardLayout: null,
       ...wish,

@@ -108,6 +108,7 @@ export class TestDevice {
       fecPermille: null,
       features: [],
       purpose: "probe",
+      compositor: null,
       waits: null,
       keyboardLayout: null,
       ...wish,

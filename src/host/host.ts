@@ -119,7 +119,7 @@ async function openHost(
     { compositor: options.source, sessionsMax: options.sessionsMax },
     options.state?.settings,
   );
-  await resolveSource({ wish: settings.current.compositor, app, pattern });
+  await resolveSource({ wish: settings.current.compositor });
   const devices = await DeviceStore.open(options.state?.devices);
   closers.push(async () => {
     await devices.close().catch((error: Error) => {

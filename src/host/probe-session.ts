@@ -134,6 +134,7 @@ export class ProbeSession {
       stallMs: limit("stall_ms"),
       source: "none",
       sourceWhy: "The client only tests the speed of the path.",
+      displays: null,
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
       keyboardLayout: null,

@@ -23,6 +23,8 @@ export const eventKind = {
   window_resized: 11,
   focus_lost: 12,
   focus_gained: 13,
+  /** A person asks for the next mode. */
+  next_mode: 14,
   /** a = USB HID usage of page 7, b = 1 down, 0 up. */
   key: 20,
   /** a = button 1 left, 2 middle, 3 right, 4 back, 5 forward, b = 1 down, 0 up. */
@@ -392,6 +394,8 @@ export const knob = {
   grab: 6,
   fullscreen: 7,
   paused: 8,
+  /** Largest picture that is taken from now on: width × 65,536 + height. */
+  picture_max: 10,
   /** 1 = keys that print come as text of this machine's layout, 0 = by their place. */
   text_input: 9,
   /** 0 = no input events, as while a question is open in the terminal. */

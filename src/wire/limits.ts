@@ -81,6 +81,8 @@ export const limits = {
   pair_scrypt_parallel: [1, "p: more would only cost time, not memory"],
   devices_max: [1024, "paired devices of a host: its file is written as a whole"],
   pending_max: [16, "devices that wait for approval at once: what a person can look over"],
+  place_ms: [300_000, "how long a client waits for a place that is free"],
+  places_awaited_max: [16, "clients that wait for one at once"],
   pending_ms: [180_000, "how long a device waits for approval"],
   pending_per_address_max: [2, "of them from one address, which may be a router's"],
   pending_crowded_count: [8, "from as many on an address gets only its first one"],

@@ -21,6 +21,8 @@ const presenters = ["auto", "window", "terminal", "none"] as const;
 /** The value of --input-test without one. */
 const usualInputTest = "usual";
 
+const usualMode = "1280x720@60";
+
 /** What this client prefers where the host can do several. */
 const codecsByPreference: readonly CodecName[] = ["h264", "hevc", "av1"];
 
@@ -41,9 +43,19 @@ export default command({
     },
     mode: {
       type: "string",
-      description: "size and rate of the desktop that the host makes",
-      valueHint: "WxH@Hz",
-      default: "1280x720@60",
+      description:
+        "size and rate of the desktop that the host makes; usual: 1280x720@60, then that of the " +
+        "window. Of several, Ctrl+Alt+Shift+M goes to the next",
+      valueHint: "WxH@Hz[,…]",
+    },
+    "follow-window": {
+      type: "boolean",
+      description: "the desktop gets the size of the window; usual: without --mode",
+    },
+    compositor: {
+      type: "string",
+      description: "which of the host's desktops; ? asks which it can stream",
+      valueHint: "NAME",
     },
     codec: {
       type: "string",
@@ -134,9 +146,13 @@ export default command({
   ],
   async run({ args, output, interrupted }) {
     const codec = parseChoice(args.codec, "codec", codecs);
+    const modes = args.mode === undefined ? [] : args.mode.split(",").map(parseMode);
     const options = {
       fingerprint: args.fingerprint,
-      mode: parseMode(args.mode),
+      mode: modes[0] ?? parseMode(usualMode),
+      ...(modes.length > 1 ? { modes } : {}),
+      followsWindow: args["follow-window"] ?? modes.length === 0,
+      compositor: args.compositor,
       codecs: codec === "auto" ? codecsByPreference : [codec],
       bitrateKbps: args.bitrate === undefined ? null : parseBitrate(args.bitrate),
       fecPermille: parseFec(args.fec),
@@ -161,7 +177,7 @@ export default command({
     const { askApproval } = await import("../approval.ts");
     const { confirmFingerprint } = await import("../prompts.ts");
     const { liveLine, summaryTable } = await import("../summary.ts");
-    const { showWaiting } = await import("../waiting.ts");
+    const { showPlace, showWaiting } = await import("../waiting.ts");
     const ownFingerprint = await readHostFingerprint();
     const result = await runClient(
       { ...target, ...options, ownFingerprint },
@@ -174,6 +190,7 @@ export default command({
         warn: (text) => output.warn(text),
         record: (record) => output.record(record),
         approvalAwaited: (awaited) => showWaiting(output, target.host, awaited),
+        placeAwaited: (awaited) => showPlace(output, target.host, awaited),
         askApproval: output.canAsk
           ? (question, signal) => output.question(() => askApproval(question, signal))
           : undefined,

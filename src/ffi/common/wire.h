@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 2907302274u
+#define PF_ABI_HASH 4010208149u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -75,6 +75,8 @@
 #define PF_PAIR_SCRYPT_PARALLEL 1 /* p: more would only cost time, not memory */
 #define PF_DEVICES_MAX 1024 /* paired devices of a host: its file is written as a whole */
 #define PF_PENDING_MAX 16 /* devices that wait for approval at once: what a person can look over */
+#define PF_PLACE_MS 300000 /* how long a client waits for a place that is free */
+#define PF_PLACES_AWAITED_MAX 16 /* clients that wait for one at once */
 #define PF_PENDING_MS 180000 /* how long a device waits for approval */
 #define PF_PENDING_PER_ADDRESS_MAX 2 /* of them from one address, which may be a router's */
 #define PF_PENDING_CROWDED_COUNT 8 /* from as many on an address gets only its first one */
@@ -128,6 +130,7 @@
 #define PF_EVENT_WINDOW_RESIZED 11
 #define PF_EVENT_FOCUS_LOST 12
 #define PF_EVENT_FOCUS_GAINED 13
+#define PF_EVENT_NEXT_MODE 14
 #define PF_EVENT_KEY 20
 #define PF_EVENT_BUTTON 21
 #define PF_EVENT_MOTION 22
@@ -143,6 +146,7 @@
 #define PF_KNOB_GRAB 6
 #define PF_KNOB_FULLSCREEN 7
 #define PF_KNOB_PAUSED 8
+#define PF_KNOB_PICTURE_MAX 10
 #define PF_KNOB_TEXT_INPUT 9
 #define PF_KNOB_INPUT_ENABLED 10
 #define PF_SEAL_TAG_BYTES 16

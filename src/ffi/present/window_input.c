@@ -86,6 +86,10 @@ static bool handle_command(pf_presenter *presenter, const SDL_Keysym *key) {
     case SDLK_t:
       pf__window_set_text(presenter, !presenter->input.text);
       return true;
+    case SDLK_m:
+      pf_events_post(presenter->front.events, PF_EVENT_NEXT_MODE, presenter->front.stage, 0, 0,
+                     NULL);
+      return true;
     case SDLK_q:
       pf__window_post_closed(presenter);
       return true;

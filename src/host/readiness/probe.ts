@@ -3,7 +3,7 @@
  * bounded time, and the globals or names on the bus that it needs. Nothing is created for it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DisplayKind } from "../displays/display.ts";
+import type { DisplayKind } from "../../wire/displays.ts";
 import { delayMs, type RetryPolicy } from "../displays/retry.ts";
 import { probeMutter, probePortal } from "./bus.ts";
 import { findEnvironment, type ImportedVariable } from "./environment.ts";

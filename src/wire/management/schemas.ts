@@ -3,8 +3,10 @@
  * in their unit; times are ISO 8601 in UTC; a figure that was not measured is null, never 0. From
  * these schemas come the server's checks, the clients' types and docs/openapi.json.
  */
+
 import { z } from "zod";
 import { plainLine } from "../control.ts";
+import { sourceNames } from "../displays.ts";
 import { limit } from "../limits.ts";
 import { codec } from "../media.ts";
 import { levelNames } from "../pairing/level.ts";
@@ -244,7 +246,7 @@ export const armingSchema = z
   .meta({ id: "Arming" });
 export type Arming = z.output<typeof armingSchema>;
 
-export const compositors = ["auto", "synthetic", "sway", "wlroots"] as const;
+export const compositors = ["auto", ...sourceNames] as const;
 
 const settingsFields = {
   bitrateKbpsDefault: bitrate.describe("for clients that ask for none"),
