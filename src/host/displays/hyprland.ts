@@ -25,6 +25,7 @@ import { waylandSocket } from "./wlroots.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+const startHint = "Start the host inside Hyprland.";
 const answerMsMax = 2000;
 /** A mode is set at the output's next frame. */
 const modeMsMax = 1500;
@@ -46,7 +47,7 @@ export class HyprlandDisplays implements DisplayBackend {
   async create(mode: Mode, options: CreateOptions = {}): Promise<Display> {
     options.signal?.throwIfAborted();
     const ipc = new HyprlandIpc(hyprlandFolder(this.#env));
-    const output = new HyprlandOutput(ipc, waylandSocket(this.#env), mode);
+    const output = new HyprlandOutput(ipc, waylandSocket(this.#env, startHint), mode);
     try {
       await output.begin(mode);
       options.signal?.throwIfAborted();

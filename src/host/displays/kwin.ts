@@ -26,6 +26,7 @@ import { waylandSocket } from "./wlroots.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+const startHint = "Start the host inside a Plasma desktop.";
 /** How long KWin is asked what it can do. */
 const answerMsMax = 2000;
 
@@ -44,7 +45,7 @@ export class KwinDisplays implements DisplayBackend {
   /** Throws PF_DISPLAY_MISSING without a desktop, PF_SOURCE_FAILED when KWin casts nothing. */
   async create(mode: Mode, options: CreateOptions = {}): Promise<Display> {
     options.signal?.throwIfAborted();
-    const display = new KwinDisplay(this.#env, waylandSocket(this.#env), mode);
+    const display = new KwinDisplay(this.#env, waylandSocket(this.#env, startHint), mode);
     try {
       await display.begin(mode, options);
       return display;
