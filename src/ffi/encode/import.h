@@ -12,16 +12,16 @@
 
 typedef struct pf_import pf_import;
 
-/* For pictures of a size and PF_PIXEL_* on a VAAPI device; the output has `format` as its sw_format.
- * PF_E_UNSUPPORTED: this build or device can't. */
+/* For pictures of a size and PF_PIXEL_* on a VAAPI device; the output's sw_format is `format`.
+ * PF_E_UNSUPPORTED, PF_E_LIBRARY: this build or device can't. */
 pf_result pf_import_open(AVBufferRef *device, uint32_t width, uint32_t height, uint32_t pixel,
                          enum AVPixelFormat format, pf_import **out);
 /* NULL is allowed. */
 void pf_import_close(pf_import *import);
 /* Whether this import was opened for pictures of this kind. */
 bool pf_import_fits(const pf_import *import, const pf_picture *picture);
-/* Replaces what `out` refers to. The device may read picture->dmabuf until what is made of `out` was
- * waited for. PF_E_LIBRARY: the device refuses it. */
+/* Replaces what `out` refers to. The device may read picture->dmabuf until what is made of `out`
+ * was waited for. PF_E_LIBRARY: the device refuses it. */
 pf_result pf_import_load(pf_import *import, const pf_picture *picture, AVFrame *out);
 
 #endif

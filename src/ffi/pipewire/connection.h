@@ -35,7 +35,7 @@ typedef struct pf_pipewire {
   struct pw_context *context;
   struct pw_core *core;
   struct spa_hook core_hook;
-  int pending;  /* sequence of the roundtrip that is waited for */
+  int pending;  /* sequence of the roundtrip that is waited for; 0 = none */
   bool gone;    /* the server is gone; on the loop's thread or under the lock */
   bool refused; /* the server refused something; its words are in `words` */
   char words[PF_PIPEWIRE_WORDS]; /* of the last error; empty = none */

@@ -63,13 +63,17 @@ static pf_slot *find_free(pf_slots *self) {
   return NULL;
 }
 
-/* The producer's own word for the size is not enough: reading past the end of a file kills. */
-static bool holds(const struct spa_data *data) {
+/* Bytes of the buffer in its file, 0 when they are not all there: the producer's own word for the
+ * size is not enough, since reading past the end of a file kills. For DMA buffers many say none. */
+static size_t bytes_of(const struct spa_data *data) {
   off_t bytes = 0;
   struct stat status;
   if (data->type == SPA_DATA_DmaBuf) bytes = lseek((int)data->fd, 0, SEEK_END);
   else if (fstat((int)data->fd, &status) == 0) bytes = status.st_size;
-  return bytes > 0 && (uint64_t)bytes >= (uint64_t)data->mapoffset + data->maxsize;
+  if (bytes <= (off_t)data->mapoffset) return 0;
+  size_t left = (size_t)bytes - data->mapoffset;
+  if (data->type == SPA_DATA_DmaBuf && data->maxsize <= 1) return left;
+  return data->maxsize <= left ? data->maxsize : 0;
 }
 
 /* Memory that libpipewire has mapped, shared with the producer: the same pages once more, so that
@@ -89,17 +93,19 @@ static void map_again(pf_slot *slot, const struct spa_data *data) {
 }
 
 static pf_result map(pf_slot *slot, const struct spa_data *data) {
-  if (data->type == SPA_DATA_MemPtr && data->data != NULL) {
+  if (data->type == SPA_DATA_MemPtr && data->data != NULL && data->maxsize > 0) {
+    slot->memory_bytes = data->maxsize;
     map_again(slot, data);
     return PF_OK;
   }
   if (data->type != SPA_DATA_MemFd && data->type != SPA_DATA_DmaBuf)
     return pf_fail(PF_E_UNSUPPORTED, "memory of type %u can't be read", data->type);
-  if (!holds(data))
+  slot->memory_bytes = bytes_of(data);
+  if (slot->memory_bytes == 0)
     return pf_fail(PF_E_UNSUPPORTED, "a buffer is shorter than the %u bytes it should have",
                    data->maxsize);
   /* From the start of the file, since mapoffset need not be a multiple of a page. */
-  size_t bytes = (size_t)data->mapoffset + data->maxsize;
+  size_t bytes = data->mapoffset + slot->memory_bytes;
   void *mapping = mmap(NULL, bytes, PROT_READ, MAP_SHARED, (int)data->fd, 0);
   if (mapping == MAP_FAILED)
     return pf_fail(PF_E_SYSTEM, "a buffer can't be mapped: %s", strerror(errno));

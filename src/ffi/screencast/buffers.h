@@ -37,6 +37,7 @@ typedef struct pf_slot {
   struct pw_buffer *buffer; /* NULL: a copy of our own, or the producer took its buffer back */
   bool own;
   uint8_t *memory; /* where the buffer begins */
+  size_t memory_bytes; /* not 0 */
   uint8_t *mapping; /* around it; NULL = not ours and gone with the buffer: pictures are copied */
   size_t bytes;    /* of the mapping */
   int dma_fd;      /* of a DMA buffer; -1 = it is none */

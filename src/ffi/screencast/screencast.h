@@ -21,8 +21,9 @@
  * 0 or marked corrupted) only move the pointer; buffers without damage give no picture, once the
  * producer has told damage at all.
  *
- * Rate: an allowance of refresh_mhz pictures per 1,000 seconds, of which two may come at once; what
- * comes faster is replaced by the newest (`frames_skipped`), which waits for its turn.
+ * Rate: an allowance of refresh_mhz pictures per 1,000 seconds and 1% more, of which two may come
+ * at once; what comes faster is replaced by the newest (`frames_skipped`), which waits for its
+ * turn.
  *
  * Watchdog: without a picture first_frame_ms after `open`, or after a new format, DMA buffers are
  * given up for shared memory, once; then the stage fails with what is known.

@@ -1,7 +1,7 @@
 /*
  * screencast_test SOCKET NODE FRAMES: captures that many pictures of a video node, keeps more of
- * them than it may for a while, releases them on another thread, and stops in the middle; twice, the
- * second time by a socket that is connected already. What matters is that the sanitizers find
+ * them than it may for a while, releases them on another thread, and stops in the middle; twice,
+ * the second time by a socket that is connected already. What matters is that the sanitizers find
  * nothing. Prints the number of pictures, or what failed and exits 1.
  */
 #include "screencast.h"

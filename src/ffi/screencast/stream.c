@@ -208,8 +208,8 @@ pf_result pf_cast_find_node(pf_screencast *self) {
 pf_result pf_cast_connect(pf_screencast *self) {
   struct pw_properties *properties = pw_properties_new(
       PW_KEY_MEDIA_TYPE, "Video", PW_KEY_MEDIA_CATEGORY, "Capture", PW_KEY_MEDIA_ROLE, "Screen",
-      PW_KEY_TARGET_OBJECT, self->serial, NULL);
-  self->stream = pw_stream_new(self->connection.core, "punktfunk", properties);
+      PW_KEY_NODE_NAME, "punktfunk", PW_KEY_TARGET_OBJECT, self->serial, NULL);
+  self->stream = pw_stream_new(self->connection.core, "screencast", properties);
   if (self->stream == NULL) return pf_fail(PF_E_LIBRARY, "PipeWire gives no stream");
   self->slots.stream = self->stream;
   pw_stream_add_listener(self->stream, &self->stream_hook, &stream_events, self);
