@@ -21,6 +21,9 @@ const presenters = ["auto", "window", "terminal", "none"] as const;
 /** The value of --input-test without one. */
 const usualInputTest = "usual";
 
+/** The value of --compositor without one. */
+const usualChoice = "choose";
+
 const usualMode = "1280x720@60";
 
 /** What this client prefers where the host can do several. */
@@ -54,8 +57,8 @@ export default command({
     },
     compositor: {
       type: "string",
-      description: "which of the host's desktops; ? asks which it can stream",
-      valueHint: "NAME",
+      description: "which of the host's desktops; without a name, choose of those that it has",
+      valueHint: "[NAME]",
     },
     codec: {
       type: "string",
@@ -130,7 +133,7 @@ export default command({
     ...jsonArgument,
   },
   topic: { title: "SCRIPTS OF INPUT, one event a line", lines: scriptHelp },
-  bareValues: { "input-test": usualInputTest },
+  bareValues: { "input-test": usualInputTest, compositor: usualChoice },
   examples: [
     ["punktfunk connect", "choose one of the hosts that are found in this network"],
     ["punktfunk connect gamingbox", "show the host's desktop at 1280x720@60"],
@@ -152,7 +155,7 @@ export default command({
       mode: modes[0] ?? parseMode(usualMode),
       ...(modes.length > 1 ? { modes } : {}),
       followsWindow: args["follow-window"] ?? modes.length === 0,
-      compositor: args.compositor,
+      compositor: args.compositor === usualChoice ? undefined : args.compositor,
       codecs: codec === "auto" ? codecsByPreference : [codec],
       bitrateKbps: args.bitrate === undefined ? null : parseBitrate(args.bitrate),
       fecPermille: parseFec(args.fec),
@@ -167,7 +170,7 @@ export default command({
       keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
       waits: args.wait ?? output.interactive,
     };
-    const { pickHost } = await import("../pick-host.ts");
+    const { pickDisplay, pickHost } = await import("../pick-host.ts");
     const target =
       args.host === undefined
         ? await pickHost("connect", { output, signal: interrupted })
@@ -179,13 +182,24 @@ export default command({
     const { liveLine, summaryTable } = await import("../summary.ts");
     const { showPlace, showWaiting } = await import("../waiting.ts");
     const ownFingerprint = await readHostFingerprint();
+    const reaching = {
+      interrupted,
+      confirmFingerprint: output.canAsk
+        ? (host: string, fingerprint: string) => confirmFingerprint(host, fingerprint, interrupted)
+        : undefined,
+    };
+    const compositor =
+      args.compositor === usualChoice
+        ? await pickDisplay(
+            { ...target, fingerprint: options.fingerprint, ownFingerprint },
+            reaching,
+            output,
+          )
+        : options.compositor;
     const result = await runClient(
-      { ...target, ...options, ownFingerprint },
+      { ...target, ...options, compositor, ownFingerprint },
       {
-        interrupted,
-        confirmFingerprint: output.canAsk
-          ? (host, fingerprint) => confirmFingerprint(host, fingerprint, interrupted)
-          : undefined,
+        ...reaching,
         info: (text) => output.info(text),
         warn: (text) => output.warn(text),
         record: (record) => output.record(record),

@@ -4,7 +4,10 @@ import type { DisplayKind } from "../../wire/displays.ts";
 import type { DisplayOffer } from "./choose.ts";
 import type { DisplayBackend } from "./display.ts";
 import { GamescopeDisplays } from "./gamescope.ts";
+import { HyprlandDisplays } from "./hyprland.ts";
 import { KwinDisplays } from "./kwin.ts";
+import { MutterDisplays } from "./mutter.ts";
+import { PortalDisplays } from "./portal.ts";
 import { SwayDisplays } from "./sway.ts";
 import { WlrootsDisplays } from "./wlroots.ts";
 import { X11Displays } from "./x11.ts";
@@ -21,7 +24,7 @@ export interface BackendOptions {
 interface Entry {
   readonly make: (options: BackendOptions) => DisplayBackend;
   /** What it offers is a desktop that runs already. */
-  readonly isRunning: (env: Environment) => boolean;
+  readonly isRunning: (env: Environment) => boolean | Promise<boolean>;
   /** It can be asked at all: without this there is nothing to ask. */
   readonly isThere?: (env: Environment) => boolean;
 }
@@ -31,6 +34,20 @@ const always = () => true;
 const never = () => false;
 
 const entries: Partial<Record<DisplayKind, Entry>> = {
+  mutter: {
+    make: ({ app }) => new MutterDisplays(given({ app })),
+    isRunning: (env) => new MutterDisplays({ env }).runs(),
+  },
+  hyprland: {
+    make: () => new HyprlandDisplays(),
+    isRunning: always,
+    isThere: (env) => Boolean(env["HYPRLAND_INSTANCE_SIGNATURE"]),
+  },
+  portal: {
+    make: () => new PortalDisplays(),
+    isRunning: always,
+    isThere: (env) => Boolean(env["DBUS_SESSION_BUS_ADDRESS"]),
+  },
   kwin: { make: () => new KwinDisplays(), isRunning: always, isThere: hasWayland },
   wlroots: { make: () => new WlrootsDisplays(), isRunning: always, isThere: hasWayland },
   x11: {
@@ -57,11 +74,11 @@ const askMsMax = 4000;
 export async function offerOf(kind: DisplayKind): Promise<DisplayOffer> {
   const entry = entries[kind];
   const env = process.env;
-  const isRunning = entry?.isRunning(env) ?? false;
+  const isRunning = (await entry?.isRunning(env)) ?? false;
   const nothing = { kind, isRunning, ok: false, version: null };
   if (entry === undefined) return { ...nothing, why: "This version does not know it." };
   if (entry.isThere?.(env) === false) {
-    return { ...nothing, isRunning: false, why: "$WAYLAND_DISPLAY names no running desktop." };
+    return { ...nothing, isRunning: false, why: `No ${kind} desktop runs in this session.` };
   }
   let offer: DisplayOffer = { ...nothing, why: "It does not answer." };
   const asked = entry
