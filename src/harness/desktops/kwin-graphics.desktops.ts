@@ -4,14 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nativeProgram } from "../../ffi/build.ts";
-import { EventQueue } from "../../ffi/core/core.ts";
 import type { Display } from "../../host/displays/display.ts";
 import { KwinDisplays } from "../../host/displays/kwin.ts";
 import { formatMode, parseMode } from "../../wire/mode.ts";
 import { until } from "../processes.ts";
 import { type KwinOptions, startKwin } from "./kwin.testing.ts";
 import type { Session } from "./session.testing.ts";
-import { openInput, readsBack, terminalWords } from "./typing.testing.ts";
+import { pointAt, readsBack, terminalWords } from "./typing.testing.ts";
 import { hasTestPicture, View } from "./view.testing.ts";
 
 const application = nativeProgram("release", "test/desktop_client");
@@ -36,16 +35,6 @@ async function withDisplay(
   } finally {
     await display.destroy();
   }
-}
-
-/** New windows come where the pointer is. */
-async function pointAt(display: Display): Promise<void> {
-  const events = new EventQueue();
-  const input = await openInput(display, events);
-  input.position(32_768, 32_768);
-  await Bun.sleep(1000);
-  input.close();
-  await events.close();
 }
 
 /** The picture of the application has this size, and more of them come. */

@@ -62,8 +62,18 @@ export async function readsBack(display: Display, options: ReadBackOptions): Pro
   }
 }
 
+/** Puts the pointer onto the display, where new windows come then. */
+export async function pointAt(display: Display): Promise<void> {
+  const events = new EventQueue();
+  const input = await openInput(display, events);
+  input.position(32_768, 32_768);
+  await Bun.sleep(2 * settleMs);
+  input.close();
+  await events.close();
+}
+
 /** Opens it as soon as the desktop answers: an emulated one may be busy for longer than is usual. */
-export async function openInput(display: Display, events: EventQueue): Promise<InputTarget> {
+async function openInput(display: Display, events: EventQueue): Promise<InputTarget> {
   let input: InputTarget | undefined;
   let words = "";
   const isOpen = () => {
