@@ -10,8 +10,8 @@
  *   silent    never answers
  *   closing   ends the cast as soon as it is asked for a mode
  *
- * Prints a line for each: "listening", "virtual NAME WIDTHxHEIGHT POINTER", "custom WIDTHxHEIGHT@MHZ",
- * "mode WIDTHxHEIGHT@MHZ", "gone NAME".
+ * Prints a line for each: "listening", "virtual NAME WIDTHxHEIGHT POINTER",
+ * "custom WIDTHxHEIGHT@MHZ", "mode WIDTHxHEIGHT@MHZ", "gone NAME".
  */
 #include "../common/common.h"
 

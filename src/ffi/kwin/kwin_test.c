@@ -1,7 +1,7 @@
 /*
- * kwin_test SOCKET: asks for an output at 120 Hz again and again, waits for its mode and removes it,
- * or removes it at once. What matters is that the sanitizers find nothing. Prints what failed and
- * exits 1.
+ * kwin_test SOCKET: asks for an output at 120 Hz again and again, waits for its mode and removes
+ * it, or removes it at once. What matters is that the sanitizers find nothing. Prints what failed
+ * and exits 1.
  */
 #include "kwin.h"
 

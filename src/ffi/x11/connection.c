@@ -27,8 +27,7 @@ static pf_result refused(int error, const char *display) {
     case XCB_CONN_CLOSED_INVALID_SCREEN:
       return pf_fail(PF_E_MISSING, "the X server at %s has no such screen", display);
     default:
-      return pf_fail(PF_E_MISSING,
-                     "no X server lets this user in at %s ($XAUTHORITY names the file that opens it)",
+      return pf_fail(PF_E_MISSING, "no X server lets this user in at %s (see $XAUTHORITY)",
                      display);
   }
 }

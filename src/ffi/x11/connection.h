@@ -26,7 +26,7 @@ void pf_x11_disconnect(pf_x11_connection *self);
 /* Has every call of another thread on this connection return with an error: libxcb waits without a
  * bound for the rest of a reply of which it has read the beginning. */
 void pf_x11_break(pf_x11_connection *self);
-/* Waits for a thread that uses the connection, and breaks it when it does not end within this time. */
+/* Waits for a thread that uses the connection, and breaks it when it does not end in this time. */
 void pf_x11_join(pf_x11_connection *self, pthread_t thread, uint32_t ms_max);
 
 /*
