@@ -23,6 +23,12 @@ const compositorLabels: Readonly<Record<Settings["compositor"], string>> = {
   synthetic: "Synthetic: a test picture",
   sway: "sway: a desktop of its own",
   wlroots: "wlroots: the desktop that runs",
+  kwin: "KWin: the Plasma desktop that runs",
+  mutter: "Mutter: the GNOME desktop that runs, or one of its own",
+  hyprland: "Hyprland: the desktop that runs",
+  gamescope: "gamescope: a session of its own",
+  portal: "Portal: the desktop that runs, after a question there",
+  x11: "X11: the desktop that runs, or one of its own",
 };
 
 export function settingsSection(feed: Feed, signedIn: SignedIn): Section {
