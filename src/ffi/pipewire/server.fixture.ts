@@ -94,7 +94,13 @@ export class PipeWireServer implements AsyncDisposable {
   async kill(): Promise<void> {
     const both = [this.#pipewire, this.#wireplumber].filter((one) => one !== undefined);
     this.#pipewire = this.#wireplumber = undefined;
-    for (const { pid } of both) process.kill(await pid, "SIGKILL");
+    for (const { pid } of both) {
+      try {
+        process.kill(await pid, "SIGKILL");
+      } catch {
+        // WirePlumber may have gone with PipeWire.
+      }
+    }
     for (const { process: one } of both) {
       await one.exited;
       this.#clients.delete(one);
