@@ -33,6 +33,7 @@ struct pf_screencast {
   pf_slot *current; /* the newest picture, with a reference of ours; NULL = none */
   pf_pixels view;   /* of it, within its slot */
   uint64_t capture_ns;
+  bool fresh;   /* it has not been pushed */
   bool waiting; /* it, or the pointer over it, has not been pushed */
   bool starved; /* no memory was free for it */
   pf_cursor cursor;

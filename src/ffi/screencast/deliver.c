@@ -17,7 +17,7 @@ void pf_cast_set_timer(pf_screencast *self, uint64_t turn_ns) {
 void pf_cast_drop(pf_screencast *self) {
   if (self->current != NULL) pf_picture_release(&self->current->picture);
   self->current = NULL;
-  self->waiting = self->starved = false;
+  self->fresh = self->waiting = self->starved = false;
 }
 
 static void read_pointer(pf_screencast *self, struct spa_buffer *buffer, uint64_t at_ns) {
@@ -114,10 +114,10 @@ static void keep(pf_screencast *self, pf_slot *slot) {
     pf_picture_release(&slot->picture);
     slot = copy;
   }
-  if (self->waiting && self->started) pf_count(self->counters.frames_skipped, 1);
+  if (self->fresh && self->started) pf_count(self->counters.frames_skipped, 1);
   pf_cast_drop(self);
   self->current = slot;
-  self->waiting = slot != NULL;
+  self->fresh = self->waiting = slot != NULL;
 }
 
 static void read_buffer(pf_screencast *self, struct pw_buffer *buffer, uint64_t now_ns) {
@@ -238,7 +238,7 @@ void pf_cast_deliver(pf_screencast *self, uint64_t now_ns) {
     return;
   }
   self->credit_ns -= cost_ns;
-  self->waiting = self->starved = false;
+  self->fresh = self->waiting = self->starved = false;
   if (!self->pointer_told) pf_cast_drop(self); /* it won't be needed again */
   push(self, &slot->picture);
 }
