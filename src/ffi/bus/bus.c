@@ -178,24 +178,50 @@ void pf_bus_close(pf_bus *self) {
 
 int32_t pf_bus_fd(const pf_bus *self) { return self->news; }
 
-pf_result pf_bus_send(pf_bus *self, const uint8_t *bytes, uint32_t count) {
+/* Under the lock, with nothing on its way. How many bytes went, with the descriptor; -1 = none. */
+static ssize_t send_with(pf_bus *self, const uint8_t *bytes, uint32_t count, int fd) {
+  struct iovec piece = {(void *)bytes, count};
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {0};
+  struct msghdr message = {.msg_iov = &piece,
+                           .msg_iovlen = 1,
+                           .msg_control = control,
+                           .msg_controllen = sizeof control};
+  struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  return sendmsg(self->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Under the lock. */
+static pf_result queue_bytes(pf_bus *self, const uint8_t *bytes, uint32_t count) {
+  uint32_t waiting = self->out_end - self->out_head;
+  if (count > PF_BUS_OUT_BYTES - waiting) return pf_fail(PF_E_FULL, "the bus takes no more");
+  if (count > PF_BUS_OUT_BYTES - self->out_end) {
+    memmove(self->out, self->out + self->out_head, waiting);
+    self->out_head = 0;
+    self->out_end = waiting;
+  }
+  memcpy(self->out + self->out_end, bytes, count);
+  self->out_end += count;
+  flush(self); /* the thread sees an end, and what the socket did not take */
+  if (self->out_head < self->out_end) wake(self->kick);
+  return PF_OK;
+}
+
+pf_result pf_bus_send(pf_bus *self, const uint8_t *bytes, uint32_t count, int32_t fd) {
   pf_result result = PF_OK;
   pthread_mutex_lock(&self->lock);
-  uint32_t waiting = self->out_end - self->out_head;
+  bool is_busy = self->out_head < self->out_end;
   if (self->ended) {
     result = pf_fail(PF_E_CLOSED, "the bus is gone");
-  } else if (count > PF_BUS_OUT_BYTES - waiting) {
-    result = pf_fail(PF_E_FULL, "the bus takes no more");
+  } else if (fd < 0) {
+    result = queue_bytes(self, bytes, count);
   } else {
-    if (count > PF_BUS_OUT_BYTES - self->out_end) {
-      memmove(self->out, self->out + self->out_head, waiting);
-      self->out_head = 0;
-      self->out_end = waiting;
-    }
-    memcpy(self->out + self->out_end, bytes, count);
-    self->out_end += count;
-    flush(self); /* the thread sees an end, and what the socket did not take */
-    if (self->out_head < self->out_end) wake(self->kick);
+    ssize_t sent = is_busy || count > PF_BUS_OUT_BYTES ? -1 : send_with(self, bytes, count, fd);
+    result = sent < 0 ? pf_fail(PF_E_FULL, "the bus takes no descriptor now")
+                      : queue_bytes(self, bytes + sent, count - (uint32_t)sent);
   }
   pthread_mutex_unlock(&self->lock);
   return result;

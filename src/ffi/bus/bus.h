@@ -23,9 +23,10 @@ PF_EXPORT pf_result pf_bus_open(const char *path, pf_bus **out);
 PF_EXPORT void pf_bus_close(pf_bus *self);
 /* An eventfd, readable after bytes or the end have come. Owned by the handle. */
 PF_EXPORT int32_t pf_bus_fd(const pf_bus *self);
-/* Queues `count` bytes, all of them or none. PF_E_FULL: PF_BUS_OUT_BYTES are on their way;
+/* Queues `count` bytes, all of them or none; a descriptor `fd` >= 0, which stays the caller's, goes
+ * with them. PF_E_FULL: PF_BUS_OUT_BYTES are on their way, or anything is that `fd` can't pass;
  * PF_E_CLOSED: the bus is gone. */
-PF_EXPORT pf_result pf_bus_send(pf_bus *self, const uint8_t *bytes, uint32_t count);
+PF_EXPORT pf_result pf_bus_send(pf_bus *self, const uint8_t *bytes, uint32_t count, int32_t fd);
 /* Takes up to `max` bytes and returns how many; 0 = none now; PF_E_CLOSED = none ever more. */
 PF_EXPORT int32_t pf_bus_take(pf_bus *self, uint8_t *out, uint32_t max);
 /* The oldest descriptor, which then is the caller's and closed by exec; PF_E_EMPTY without one. */

@@ -8,7 +8,7 @@ const symbols = {
   pf_bus_open: { args: ["ptr", "ptr"], returns: "i32" },
   pf_bus_close: { args: ["ptr"], returns: "void" },
   pf_bus_fd: { args: ["ptr"], returns: "i32" },
-  pf_bus_send: { args: ["ptr", "ptr", "u32"], returns: "i32" },
+  pf_bus_send: { args: ["ptr", "ptr", "u32", "i32"], returns: "i32" },
   pf_bus_take: { args: ["ptr", "ptr", "u32"], returns: "i32" },
   pf_bus_take_fd: { args: ["ptr"], returns: "i32" },
 } as const;
@@ -42,10 +42,14 @@ export class BusSocket {
     this.#address = out.value;
   }
 
-  /** False when the bus is gone or too much waits already; then none of it is sent. */
-  send(bytes: Uint8Array): boolean {
+  /**
+   * Sends bytes, and with them a descriptor, which stays the caller's. False when the bus is gone or
+   * too much waits already; then none of it is sent.
+   */
+  send(bytes: Uint8Array, descriptor = -1): boolean {
     if (this.#address === 0) return false;
-    return bus().functions.pf_bus_send(pointer(this.#address), ptr(bytes), bytes.length) >= 0;
+    const { pf_bus_send } = bus().functions;
+    return pf_bus_send(pointer(this.#address), ptr(bytes), bytes.length, descriptor) >= 0;
   }
 
   /** The oldest descriptor that has come, which is the caller's to close; undefined without one. */

@@ -63,6 +63,8 @@ export type CallHandler = (call: BusMessage) => Promise<BusAnswer> | BusAnswer;
 export interface BusAnswer {
   readonly signature?: string;
   readonly body?: readonly BusValue[];
+  /** Goes with it, as the value 0 of type h, and stays the caller's. */
+  readonly descriptor?: number;
 }
 
 interface Reply {
@@ -242,10 +244,12 @@ export class Bus {
   }
 
   /** Returns the serial; 0 when it can't be sent. */
-  #send(message: Omit<BusMessage, "serial">): number {
+  #send(message: Omit<BusMessage, "serial">, descriptor?: number): number {
     if (this.#isOver) return 0;
     this.#serial = (this.#serial % 0xffffffff) + 1;
-    const sent = this.#socket.send(encodeMessage({ ...message, serial: this.#serial }));
+    const count = descriptor === undefined ? {} : { descriptorCount: 1 };
+    const bytes = encodeMessage({ ...message, ...count, serial: this.#serial });
+    const sent = this.#socket.send(bytes, descriptor);
     return sent ? this.#serial : 0;
   }
 
@@ -319,8 +323,8 @@ export class Bus {
       if (this.onCall === undefined) {
         throw new BusError(`${errors}.UnknownMethod`, "Nothing can be called here.");
       }
-      const { signature = "", body = [] } = await this.onCall(call);
-      if (call.expectsReply) this.#send({ ...to, kind: "return", signature, body });
+      const { signature = "", body = [], descriptor } = await this.onCall(call);
+      if (call.expectsReply) this.#send({ ...to, kind: "return", signature, body }, descriptor);
     } catch (thrown) {
       if (!call.expectsReply) return;
       const errorName = thrown instanceof BusError ? thrown.code : `${errors}.Failed`;
