@@ -128,7 +128,7 @@ describe("a session of gamescope", () => {
   });
 
   test("ends with its application", async () => {
-    const { backend, starts } = prepare({ app: "sleep 2.2" });
+    const { backend, starts } = prepare({ app: "sleep 0.1; exit 3" });
     const display = await backend.create(parseMode("1280x720@60"));
     expect(await display.ended).toBe("The application has ended.");
     await display.destroy();
