@@ -41,7 +41,8 @@ export class MutterCast {
   /** Resolves with a sentence when Mutter ends the session, or itself. */
   readonly ended: Promise<string>;
   readonly #remote: PipeWireRemote;
-  readonly #node: number;
+  /** PipeWire's number of the monitor's node. */
+  readonly node: number;
 
   private constructor(
     parts: Pick<MutterCast, "session" | "ended">,
@@ -51,7 +52,7 @@ export class MutterCast {
     this.session = parts.session;
     this.ended = parts.ended;
     this.#remote = remote;
-    this.#node = node;
+    this.node = node;
   }
 
   /**
@@ -117,7 +118,7 @@ export class MutterCast {
 
   #source(mode: Mode) {
     const { refreshMilliHz } = mode;
-    return { node: this.#node, remote: this.#remote, refreshMilliHz, size: mode };
+    return { node: this.node, remote: this.#remote, refreshMilliHz, size: mode };
   }
 }
 
