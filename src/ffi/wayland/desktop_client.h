@@ -12,7 +12,8 @@
  *
  * Prints a line for each: "size W H", "focus", "drawn COUNT" (after the last frame of a burst),
  * "key CODE DOWN", "character U+XXXX", "modifiers MASK", "button CODE DOWN", "at X Y",
- * "axis AXIS VALUE", "discrete AXIS NOTCHES", "touch ID down X Y", "touch ID move X Y", "touch ID up".
+ * "axis AXIS VALUE", "discrete AXIS NOTCHES", "touch ID down X Y", "touch ID move X Y",
+ * "touch ID up".
  */
 #ifndef PF_DESKTOP_CLIENT_H
 #define PF_DESKTOP_CLIENT_H
