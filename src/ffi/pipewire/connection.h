@@ -69,4 +69,8 @@ bool pf_pipewire_wait(pf_pipewire *self, uint64_t deadline_ns);
 /* On the loop's thread: wakes who waits. */
 static inline void pf_pipewire_news(pf_pipewire *self) { pw_thread_loop_signal(self->loop, false); }
 
+/* Whether a global of the registry is what every session manager has, and none but they: the
+ * defaults. Without one nothing is connected to anything. */
+bool pf_pipewire_is_session_manager(const char *type, const struct spa_dict *properties);
+
 #endif

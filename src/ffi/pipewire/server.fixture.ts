@@ -16,6 +16,8 @@ export const pipeWireInstalled = programs.every((name) => Bun.which(name) !== nu
 export interface PipeWireOptions {
   /** Whom the servers run as; default: the tests' own user. */
   readonly user?: { readonly uid: number; readonly gid: number };
+  /** Whether WirePlumber runs too; default true. */
+  readonly sessionManager?: boolean;
   /** Address of a message bus to use; default: one of its own. */
   readonly bus?: string;
 }
@@ -86,6 +88,7 @@ export class PipeWireServer implements AsyncDisposable {
     this.#bus ??= await this.#startBus();
     this.#pipewire ??= this.#startServer("pipewire");
     await this.#answers(["pw-cli", "info", "0"], "name: ");
+    if (this.#options.sessionManager === false) return;
     this.#wireplumber ??= this.#startServer("wireplumber");
     await this.#answers(["pw-metadata", "-n", "default"], 'Found "default"');
   }

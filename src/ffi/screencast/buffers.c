@@ -37,6 +37,7 @@ static void free_slot(pf_slot *slot) {
   slot->dma_fd = -1;
   slot->buffer = NULL;
   slot->own = false;
+  slot->picture.dmabuf = NULL;
   atomic_store(&slot->state, PF_SLOT_FREE);
 }
 

@@ -20,6 +20,7 @@ struct pf_screencast {
   struct spa_hook registry_hook;
   uint32_t node; /* its id; PF_SCREENCAST_ANY_NODE until it was found */
   char serial[24], name[64];
+  bool managed; /* a session manager runs, without which nothing is connected */
 
   struct pw_stream *stream;
   struct spa_hook stream_hook;

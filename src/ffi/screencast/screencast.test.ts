@@ -376,6 +376,17 @@ describe.skipIf(!pipeWireInstalled)("a screencast", () => {
   });
 });
 
+test.skipIf(!pipeWireInstalled)("a screencast misses the session manager", async () => {
+  await using server = await startPipeWire({ sessionManager: false });
+  const producer = new TestProducer(server, 64, 64);
+  const cast = new Cast(server, producer, { firstFrameMs: 200 });
+  cast.stage.start();
+  expect((await cast.event("failed")).text).toBe(
+    "No picture came in 0.2 s: no session manager runs beside PipeWire; start wireplumber.",
+  );
+  for (const close of open.splice(0).reverse()) await close();
+});
+
 const count = (folder: string) => readdirSync(folder).length;
 
 test.skipIf(!pipeWireInstalled)(

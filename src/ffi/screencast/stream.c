@@ -116,6 +116,12 @@ static const struct pw_stream_events stream_events = {
 };
 
 static void say_what_is_known(const pf_screencast *self, char *out, size_t bytes) {
+  /* Through a portal's socket nothing but the node is seen. */
+  if (!self->managed && !self->format.agreed && self->config.fd < 0) {
+    snprintf(out, bytes, "No picture came in %.3g s: no session manager runs beside PipeWire; start "
+             "wireplumber.", first_frame_ms(self) / 1000.0);
+    return;
+  }
   char format[72] = NO_FORMAT;
   if (self->format.agreed)
     snprintf(format, sizeof format, "%s %ux%u was agreed, %u buffers",
@@ -154,6 +160,7 @@ void pf_cast_on_timer(void *data, uint64_t expirations) {
 static void on_global(void *data, uint32_t id, uint32_t permissions, const char *type,
                       uint32_t version, const struct spa_dict *properties) {
   pf_screencast *self = data;
+  self->managed |= pf_pipewire_is_session_manager(type, properties);
   if (self->node != PF_SCREENCAST_ANY_NODE || strcmp(type, PW_TYPE_INTERFACE_Node) != 0 ||
       properties == NULL)
     return;
