@@ -116,10 +116,13 @@ static const struct pw_stream_events stream_events = {
 };
 
 static void say_what_is_known(const pf_screencast *self, char *out, size_t bytes) {
+  const double seconds = first_frame_ms(self) / 1000.0;
   /* Through a portal's socket nothing but the node is seen. */
   if (!self->managed && !self->format.agreed && self->config.fd < 0) {
-    snprintf(out, bytes, "No picture came in %.3g s: no session manager runs beside PipeWire; start "
-             "wireplumber.", first_frame_ms(self) / 1000.0);
+    snprintf(out, bytes,
+             "No picture came in %.3g s: no session manager runs beside PipeWire; "
+             "start wireplumber.",
+             seconds);
     return;
   }
   char format[72] = NO_FORMAT;
@@ -128,9 +131,8 @@ static void say_what_is_known(const pf_screencast *self, char *out, size_t bytes
              pf_format_name(self->format.spa_format), self->format.width, self->format.height,
              self->slots.buffer_count);
   const char *error = self->connection.words;
-  snprintf(out, bytes, "No picture came in %.3g s: the stream is %s, %s%s%.60s.",
-           first_frame_ms(self) / 1000.0, pf_cast_state(self), format, error[0] != 0 ? "; " : "",
-           error);
+  snprintf(out, bytes, "No picture came in %.3g s: the stream is %s, %s%s%.60s.", seconds,
+           pf_cast_state(self), format, error[0] != '\0' ? "; " : "", error);
 }
 
 /* Nothing came in time. */
