@@ -25,8 +25,9 @@ export function readLine(line: string, { token }: SessionMarks): GamescopeLine {
 /** What its messages mean, the most telling ones first. */
 const meanings: readonly (readonly [pattern: RegExp, sentence: string])[] = [
   [
-    /does ?n[o']t support DRM format modifiers/i,
-    "The graphics driver can't share pictures (it has no DRM format modifiers): gamescope needs a graphics card with a driver that can.",
+    // It also says in passing that a driver has no modifiers, and goes on with some of those.
+    /error.*DRM format modifiers|failed to allocate buffer for KMS|vulkan_make_output failed/i,
+    "The graphics driver can't share pictures (it has no DRM format modifiers or no memory for them): gamescope needs a graphics card with a driver that can.",
   ],
   [
     /failed to find (a )?(suitable )?physical device|vkCreateInstance failed|no physical devices/i,

@@ -23,11 +23,12 @@ describe("what gamescope says", () => {
   });
 
   test("is told as a sentence where it is known", () => {
-    const lines = [
-      "[gamescope] [Info]  vulkan: selecting physical device 'llvmpipe (LLVM 15.0.6, 256 bits)'",
-      "[gamescope] [Error] vulkan: physical device doesn't support DRM format modifiers",
-    ];
-    expect(gamescopeReason(lines)).toContain("no DRM format modifiers");
+    const passing =
+      "[gamescope] [\u001b[0;34mInfo\u001b[0m]  vulkan: physical device does not support DRM format modifiers";
+    const failed =
+      "[gamescope] [\u001b[0;31mError\u001b[0m] vulkan: failed to allocate buffer for KMS";
+    expect(gamescopeReason([passing, failed])).toContain("no DRM format modifiers");
+    expect(gamescopeReason([passing])).toBeUndefined();
     expect(gamescopeReason(["gamescope: unrecognized option '--backend'"])).toContain("too old");
     expect(gamescopeReason(["something else"])).toBeUndefined();
   });
