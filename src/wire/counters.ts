@@ -208,9 +208,9 @@ export const counterTables = {
     ["frames", "packet_bytes", "silent", "overruns", "restarts", "connected", "urgent"],
     ["capture_to_sent_us"],
   ),
-  // frames: played, of them recovered: from the packet behind, concealed: made up; late: came after
-  // they were made up; starved: of the concealed ones those where nothing was left; skipped: to
-  // catch up; pauses: nothing came for long. Gauges: slack_us, the least time that a frame of the
+  // frames: played, of them recovered: from the packet behind; concealed: missed their turn, late: of
+  // them those that came after it; starved: made up as nothing was left; skipped: to catch up;
+  // pauses: nothing came for long. Gauges: slack_us, the least time that a frame of the
   // last interval waited, target_us, what that is to be, rate_ppm, 1,000,000 = as it came; connected
   sound_receive: counters(
     "sound_receive",
