@@ -92,17 +92,36 @@ class SettingsPanel {
       make("h3", {}, "Streams"),
       this.#usual.element,
       this.#highest.element,
-      field("Sessions at once", this.#sessions, "Further clients are refused. 1 to 64."),
+      field(
+        "Sessions at once",
+        this.#sessions,
+        "Further clients wait in a line, or are refused. 1 to 64.",
+      ),
       field("Picture comes from", this.#compositor, "Counts from the next session on."),
       make("div", { class: "actions" }, this.#save, this.#undo),
     );
     this.#judge();
+    void this.#nameDisplays();
     feed.on("settings", (settings) => {
       const isEdited = this.#inForce !== undefined && Object.keys(this.#change()).length > 0;
       this.#inForce = settings;
       if (isEdited) this.#judge();
       else this.#fill();
     });
+  }
+
+  /** Says at each desktop whether it is there, as soon as the host has told. */
+  async #nameDisplays(): Promise<void> {
+    const { displays } = await call("displays").catch(() => ({ displays: [] }));
+    for (const { kind, ok, version, why } of displays) {
+      const option = optionOf(this.#compositor, kind);
+      if (option === undefined) continue;
+      const label = compositorLabels[kind];
+      option.textContent = ok
+        ? `${label}${version === null ? "" : ` (${version})`}`
+        : `${label} – not here`;
+      option.title = why;
+    }
   }
 
   #fill(): void {
@@ -180,3 +199,6 @@ function aboutPanel(feed: Feed): HTMLElement {
     fingerprint,
   );
 }
+
+const optionOf = (list: HTMLSelectElement, value: string): HTMLOptionElement | undefined =>
+  [...list.options].find((option) => option.value === value);
