@@ -8,7 +8,7 @@ import { ControlListener } from "./control/listener.ts";
 import { type Advertisement, type AdvertiseOptions, advertise } from "./discovery/advertise.ts";
 import { isReachable } from "./discovery/listening.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
-import type { LayoutSetting } from "./inject/layout.ts";
+import { checkLayout, type LayoutSetting } from "./inject/layout.ts";
 import { RunningHost } from "./managed-host.ts";
 import { LogRing } from "./management/log-ring.ts";
 import type { ManagedHost } from "./management/managed.ts";
@@ -115,6 +115,7 @@ async function openHost(
   const { name, app, pattern } = options;
   // What can't work is better known now than when the first client comes.
   encoderCandidates(["h264", "hevc", "av1"], options.encoder);
+  checkLayout(options.keyboardLayout);
   const settings = await HostSettings.open(
     { compositor: options.source, sessionsMax: options.sessionsMax },
     options.state?.settings,

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { PfError } from "../../base/errors.ts";
 import { openEiInput } from "./ei.ts";
-import { keyboardLayoutFor } from "./layout.ts";
+import { checkLayout, keyboardLayoutFor } from "./layout.ts";
 import { openUinputInput } from "./uinput.ts";
 
 function refusalOf(open: () => unknown): PfError {
@@ -40,4 +40,10 @@ test("a desktop that takes a layout gets the client's, unless the operator chose
   expect(keyboardLayoutFor("client", null)).toBe("us");
   expect(keyboardLayoutFor("fr", "de")).toBe("fr");
   expect(keyboardLayoutFor()).toBe("us");
+  expect(() => checkLayout("klingon")).toThrow("This machine has no keyboard layout klingon.");
+  for (const good of ["client", "fr", "us(dvorak)", undefined]) checkLayout(good);
+  // Of a client that has what this machine has not.
+  for (const unknown of ["klingon", "de(upsidedown)", ".."]) {
+    expect(keyboardLayoutFor("client", unknown)).toBe("us");
+  }
 });
