@@ -12,7 +12,7 @@
 
 enum {
   /* A server that is this late with an answer hangs. */
-  PF_X11_ANSWER_MS = 3000,
+  PF_X11_ANSWER_MS = 2000,
 };
 
 typedef struct pf_x11_connection {
@@ -20,7 +20,7 @@ typedef struct pf_x11_connection {
   xcb_screen_t *screen;
 } pf_x11_connection;
 
-/* PF_E_MISSING: no such server, or it does not let this user in. */
+/* PF_E_MISSING: no such server, or it lets this user not in; PF_E_CLOSED: it does not answer. */
 pf_result pf_x11_connect(pf_x11_connection *self, const char *display);
 void pf_x11_disconnect(pf_x11_connection *self);
 /* Has every call of another thread on this connection return with an error: libxcb waits without a

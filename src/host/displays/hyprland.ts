@@ -28,7 +28,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const startHint = "Start the host inside Hyprland.";
 const answerMsMax = 2000;
 /** A mode is set at the output's next frame. */
-const modeMsMax = 1500;
+const modeMsMax = 1000;
 const modeLookMs = 10;
 
 export class HyprlandDisplays implements DisplayBackend {
@@ -88,6 +88,8 @@ class HyprlandOutput implements Display {
     await this.#ipc.command(`output create headless ${this.outputName}`);
     this.#isAdded = true;
     await this.#take(mode);
+    // New windows come where the focus is; a configuration in Lua has another word for it.
+    await this.#ipc.ask(`dispatch focusmonitor ${this.outputName}`);
   }
 
   openStage(wiring: StageWiring): PictureStage {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { EventQueue } from "../../ffi/core/core.ts";
+import { noSink } from "../../ffi/library.ts";
 import { formatMode, parseMode } from "../../wire/mode.ts";
 import { testProgram } from "./desktop.fixture.ts";
 import { Session, startTestScreen, xvfbInstalled } from "./x11.fixture.ts";
@@ -162,6 +164,10 @@ describe.skipIf(!xvfbInstalled)("a screen of the host's own", () => {
     const begin = performance.now();
     await session[Symbol.asyncDispose]();
     expect(performance.now() - begin).toBeLessThan(600);
+    const events = new EventQueue();
+    const wiring = { sink: noSink, events, stage: 1 };
+    expect(() => screen.display.openStage(wiring)).toThrow("does not answer");
+    await events.close();
   });
 
   test("names an application that is not there", async () => {
