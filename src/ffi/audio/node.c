@@ -45,6 +45,9 @@ static void on_process(void *data) {
   pf_sound_node *node = data;
   struct pw_buffer *buffer = pw_stream_dequeue_buffer(node->stream);
   if (buffer == NULL) return;
+  /* PipeWire makes its thread urgent itself only where RTKit or a limit of the system lets it. */
+  if (!node->urged) pf_thread_urgent();
+  node->urged = true;
   struct spa_data *memory = &buffer->buffer->datas[0];
   uint32_t stride = node->config.channel_count * (uint32_t)sizeof(float);
   uint32_t frames = memory->maxsize / stride, first = 0;
@@ -169,7 +172,7 @@ static void await_change(pf_sound_node *node, uint32_t wait_ms) {
 }
 
 static pf_result connect_node(pf_sound_node *node) {
-  node->ready = node->broken = false;
+  node->ready = node->broken = node->urged = false;
   const pf_pipewire_remote remote = {.socket = node->config.socket, .fd = -1};
   pf_result result = pf_pipewire_open(&node->connection, &remote, "pf-sound");
   if (result != PF_OK) return result;

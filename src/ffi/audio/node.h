@@ -20,6 +20,7 @@ typedef struct pf_sound_node {
   pf_pipewire connection; /* who looks after it owns it and the stream */
   struct pw_stream *stream;
   struct spa_hook stream_hook;
+  bool urged; /* PipeWire's thread, of this connection */
   pthread_t thread;
   bool running;
   atomic_bool live; /* samples count; before, what is heard is dropped and silence is played */

@@ -20,7 +20,12 @@ export interface PipeWireOptions {
   readonly sessionManager?: boolean;
   /** Address of a message bus to use; default: one of its own. */
   readonly bus?: string;
+  /** Its threads run before all others, if the system lets them: sound in time on a busy machine. */
+  readonly isUrgent?: boolean;
 }
+
+/** For `sh -c`: runs its arguments as a program that runs before all others. */
+export const urgently = 'chrt -f 5 true 2>&- && set -- chrt -f 5 "$@"; exec "$@"';
 
 /** WirePlumber 0.4 and 0.5, each in its own words: no devices of this machine. */
 const policy = `
@@ -141,7 +146,8 @@ export class PipeWireServer implements AsyncDisposable {
 
   #startServer(name: string): Server {
     const pid = Promise.withResolvers<number>();
-    const command = ["sh", "-c", `echo $$; exec ${name}`];
+    const how = this.#options.isUrgent === true ? urgently : 'exec "$@"';
+    const command = ["sh", "-c", `echo $$; ${how}`, "sh", name];
     const started = this.spawn(command, (line) => pid.resolve(Number(line)));
     return { process: started, pid: pid.promise };
   }
