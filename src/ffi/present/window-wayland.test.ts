@@ -109,7 +109,7 @@ test("a Wayland window tells keys by place or as text, and the wheel", async () 
     keyboard.key(code, false);
     for (const each of held) keyboard.key(each, false);
   };
-  const usages = { q: 20, y: 28, altGr: 230, ctrl: 224 };
+  const usages = { q: 20, z: 29, altGr: 230, ctrl: 224 };
   try {
     await log.one("focus_gained");
     cards.push(picture);
@@ -128,7 +128,7 @@ test("a Wayland window tells keys by place or as text, and the wheel", async () 
     tap(y, ctrl);
     await log.one("key", ({ a, b }) => a === usages.ctrl && b === 0);
     expect(log.of("text").map(({ text }) => text)).toEqual(["@", "z"]);
-    expect(pressed()).toEqual([usages.ctrl, usages.y]);
+    expect(pressed()).toEqual([usages.ctrl, usages.z]); // the letter of a command
     log.clear();
     keyboard.scroll(0, 120);
     const { a, b } = await log.one("scroll");

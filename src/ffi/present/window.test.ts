@@ -167,9 +167,10 @@ test("text is what this machine's layout makes of the keys, and commands stay ke
   }
   const typed = log.of("text").map(({ text }) => text);
   expect(typed).toEqual(["z", ",", "ä", "@", "€", "&"]);
-  const [leftShift, leftCtrl, z] = [225, 224, 29];
+  // The letter of a command is what counts: Y, where others have Z.
+  const [leftShift, leftCtrl, y] = [225, 224, 28];
   const pressed = log.of("key").filter(({ b }) => b === 1);
-  expect(pressed.map(({ a }) => a)).toEqual([leftShift, leftCtrl, z, 40]);
+  expect(pressed.map(({ a }) => a)).toEqual([leftShift, leftCtrl, y, 40]);
   expect(log.of("key")).toHaveLength(2 * pressed.length);
 });
 

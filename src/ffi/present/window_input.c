@@ -128,14 +128,27 @@ static void handle_text(pf_presenter *presenter, const SDL_TextInputEvent *event
   pf__window_post(presenter, PF_EVENT_TEXT, 0, 0, event->text);
 }
 
+/*
+ * What a key is sent as: its place. A command among text is meant by its letter, which is sent as
+ * the key that has it on a US keyboard, and so on most others.
+ */
+static uint32_t usage_of(const pf_presenter *presenter, const SDL_Keysym *key) {
+  bool is_letter = key->sym >= SDLK_a && key->sym <= SDLK_z;
+  if (is_letter && writes(presenter) && is_command(&presenter->input))
+    return PF_USAGE_FIRST + (uint32_t)(key->sym - SDLK_a);
+  return (uint32_t)key->scancode;
+}
+
 static void handle_key(pf_presenter *presenter, const SDL_KeyboardEvent *event) {
   pf__window_input *input = &presenter->input;
   bool down = event->type == SDL_KEYDOWN;
   input->modifiers = event->keysym.mod;
   if (event->repeat != 0) return;
   if (down && handle_command(presenter, &event->keysym)) return;
-  uint32_t usage = (uint32_t)event->keysym.scancode;
-  if (!input->enabled || usage < PF_USAGE_FIRST || usage > PF_USAGE_LAST) return;
+  uint32_t place = (uint32_t)event->keysym.scancode;
+  if (!input->enabled || place < PF_USAGE_FIRST || place > PF_USAGE_LAST) return;
+  if (down) input->sent_as[place] = (uint8_t)usage_of(presenter, &event->keysym);
+  uint32_t usage = input->sent_as[place];
   if (input->pressed[usage] == down) return;
   if (down && writes(presenter) && is_for_text(input, event->keysym.scancode)) return;
   pf__window_input_flush(presenter);
