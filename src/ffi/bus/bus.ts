@@ -43,8 +43,8 @@ export class BusSocket {
   }
 
   /**
-   * Sends bytes, and with them a descriptor, which stays the caller's. False when the bus is gone or
-   * too much waits already; then none of it is sent.
+   * Sends bytes, and with them a descriptor, which stays the caller's. False when the bus is gone
+   * or too much waits already; then none of it is sent.
    */
   send(bytes: Uint8Array, descriptor = -1): boolean {
     if (this.#address === 0) return false;

@@ -127,7 +127,8 @@ static void keeps_every_byte_of_a_flood_both_ways(void) {
   }
   size_t sent = 0, taken = 0;
   while (taken < sizeof out) {
-    ssize_t some = sent < sizeof out ? send(server, out + sent, sizeof out - sent, MSG_DONTWAIT) : 0;
+    size_t rest = sizeof out - sent;
+    ssize_t some = rest > 0 ? send(server, out + sent, rest, MSG_DONTWAIT) : 0;
     if (some > 0) sent += (size_t)some;
     uint32_t max = 1 + (uint32_t)(taken % 7919);
     int32_t got = taken < sent ? take(bus, in, max) : 0;

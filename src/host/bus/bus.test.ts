@@ -77,7 +77,7 @@ describe.skipIf(!sessionBusInstalled)("on a bus", () => {
     expect((await client.call(call))[0]).toEqual(bytes);
   });
 
-  test("a call that is not answered, can't be answered or fails ends with the bus's name for it", async () => {
+  test("a call without an answer, or with a failure, ends with the bus's name for it", async () => {
     await using session = await startSessionBus();
     const [server, client] = [await connect(session.address), await connect(session.address)];
     const call = { ...echo, destination: server.name };

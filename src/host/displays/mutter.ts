@@ -80,7 +80,7 @@ export class MutterDisplays implements DisplayBackend {
     }
   }
 
-  /** Throws PF_DISPLAY_MISSING without a Mutter, PF_SOURCE_FAILED or PF_MODE_REFUSED when it fails. */
+  /** Throws PF_DISPLAY_MISSING without a Mutter, else PF_SOURCE_FAILED or PF_MODE_REFUSED. */
   async create(mode: Mode, options: CreateOptions = {}): Promise<Display> {
     const { signal } = options;
     signal?.throwIfAborted();

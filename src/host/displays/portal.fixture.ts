@@ -18,7 +18,7 @@ const remote = "org.freedesktop.portal.RemoteDesktop";
 export interface TestPortalOptions {
   /** Version of RemoteDesktop; 0 = it has none. */
   readonly remoteVersion?: number;
-  /** What the person does: agrees, refuses (1), closes the dialog otherwise (2), or is not there. */
+  /** What the person does: agrees, refuses (1), ends it otherwise (2), or is not there. */
   readonly person?: "agrees" | 1 | 2 | "away";
 }
 

@@ -152,7 +152,7 @@ describe.skipIf(!mutterInstalled)("a desktop's portal", () => {
     await expect(displays.create(mode)).rejects.toThrow("ended Start without a reason");
   });
 
-  test("whose person is away is waited for in bounded time, with a word about the dialog", async () => {
+  test("whose person is away is waited for in bounded time, and tells of its dialog", async () => {
     const told: string[] = [];
     const onDialog = (sentence: string) => told.push(sentence);
     const { portal, displays } = await prepare({ person: "away" }, { personMsMax: 1600, onDialog });
