@@ -42,6 +42,8 @@ export const welcome: MessageOf<"welcome"> = {
   pairing: "optional",
   level: null,
   keyboardLayout: null,
+  audio: null,
+  microphone: null,
 };
 
 interface Greeted {
@@ -141,6 +143,8 @@ export class Ends {
       compositor: null,
       waits: null,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
     };
   }
 

@@ -256,6 +256,8 @@ describe("a host refuses, and says why", () => {
       compositor: null,
       waits: null,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
       ...wish,
     });
     const answer = await connection.receive(["refuse"], 2000);

@@ -111,6 +111,8 @@ export class TestDevice {
       compositor: null,
       waits: null,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
       ...wish,
     });
     return connection;

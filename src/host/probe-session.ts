@@ -141,6 +141,8 @@ export class ProbeSession {
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
     };
   }
 

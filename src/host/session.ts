@@ -265,6 +265,8 @@ export class HostSession {
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
       keyboardLayout: source.injector?.keyboardLayout ?? null,
+      audio: null,
+      microphone: null,
     };
   }
 

@@ -152,6 +152,8 @@ export const messages = {
     keyboardLayout: nullable(
       keyboardLayout("XKB name of the client's keyboard, as us or de(nodeadkeys); nil = not known"),
     ),
+    audio: nullable(u8("channels of sound that the client wants: 1, 2, 6 or 8; nil = no sound")),
+    microphone: nullable(boolean("true = the client wants to be heard")),
   }),
   welcome: message(
     "host",
@@ -184,6 +186,8 @@ export const messages = {
       keyboardLayout: nullable(
         keyboardLayout("by which the host reads keys; nil = the desktop's own, or no desktop"),
       ),
+      audio: nullable(u8("channels of the sound that is sent; nil = none is")),
+      microphone: nullable(boolean("true = the client is heard, in mono; else it need not send")),
     },
   ),
   ...pairingMessages,

@@ -134,6 +134,10 @@ export interface Wish {
   readonly keyboardLayout?: string | undefined;
   /** Which of the host's desktops is wanted; default: the host chooses. */
   readonly compositor?: string | undefined;
+  /** Channels of sound that are wanted; default: none. */
+  readonly audio?: number | null;
+  /** Whether this machine's microphone is to be heard; default: no. */
+  readonly microphone?: boolean;
 }
 
 /** The hello of this device on a connection. */
@@ -156,6 +160,8 @@ export function helloOf(
     compositor: wish.compositor ?? null,
     waits: wish.waits,
     keyboardLayout: wish.keyboardLayout ?? null,
+    audio: wish.audio ?? null,
+    microphone: wish.microphone ?? null,
   };
 }
 
