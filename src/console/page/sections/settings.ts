@@ -101,8 +101,8 @@ class SettingsPanel {
       make("div", { class: "actions" }, this.#save, this.#undo),
     );
     this.#judge();
-    void this.#nameDisplays();
     feed.on("settings", (settings) => {
+      if (this.#inForce === undefined) void this.#nameDisplays();
       const isEdited = this.#inForce !== undefined && Object.keys(this.#change()).length > 0;
       this.#inForce = settings;
       if (isEdited) this.#judge();
