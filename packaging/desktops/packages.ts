@@ -9,7 +9,7 @@ export type Desktop = (typeof desktops)[number];
 const desktopPackages: Readonly<Record<Desktop, readonly string[]>> = {
   sway: ["sway", "foot"],
   mutter: ["mutter", "foot", "libei-dev"],
-  kwin: ["kwin-wayland", "kwin-common", "kscreen", "foot", "libei-dev"],
+  kwin: ["kwin-wayland", "kwin-common", "kscreen", "foot", "libei-dev", "libsystemd-dev"],
   weston: ["weston"],
 };
 
@@ -20,8 +20,11 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
     "src/host/displays/capture.test.ts",
     "src/host/inject/desktop.test.ts",
   ],
-  mutter: [],
-  kwin: ["src/harness/desktops/kwin-display.desktops.ts"],
+  mutter: ["src/host/displays/mutter.test.ts", "src/harness/desktops/mutter-ei.desktops.ts"],
+  kwin: [
+    "src/harness/desktops/kwin-display.desktops.ts",
+    "src/harness/desktops/kwin-ei.desktops.ts",
+  ],
   weston: [],
 };
 
@@ -29,7 +32,7 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
 export const graphicsTests: Readonly<Record<Desktop, readonly string[]>> = {
   sway: [],
   mutter: [],
-  kwin: [],
+  kwin: ["src/harness/desktops/kwin-graphics.desktops.ts"],
   weston: [],
 };
 

@@ -16,6 +16,7 @@ const tests = "src/harness/desktops";
 const pictures = join(root, "build/desktops");
 /** An emulated processor is some 20 times slower. */
 const guestSecondsMax = 600;
+const quietUpdateMs = 20_000;
 
 /** Compiles the native kernels in the folder and runs the tests; returns an exit status. */
 export async function runTests(
@@ -85,14 +86,20 @@ async function runWithGraphics(
   }
   progress.say("In a machine that has a graphics device, which takes minutes:");
   const test = testWords(paths, { report: "there", timeoutMs: guestSecondsMax * 1000 });
-  const words = enterWords({ ...place, checkout: root }, test);
+  const plain = ["env", "NO_COLOR=1", "FORCE_COLOR=0", ...test];
+  const words = enterWords({ ...place, checkout: root }, plain);
   const all = ["sh", "-c", 'chmod 666 /dev/dri/* && exec "$@"', "sh", ...words];
+  const startedAt = performance.now();
+  const ticker = setInterval(() => {
+    progress.say(`  it runs for ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  }, quietUpdateMs);
   const { status, output } = await runInGuest(all, {
     cwd: "/",
     shared: place.pictures,
+    hasGraphics: true,
     memory: 3072,
     timeoutMs: guestSecondsMax * 1000,
-  });
+  }).finally(() => clearInterval(ticker));
   process.stderr.write(output);
   return status;
 }

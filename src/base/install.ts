@@ -7,6 +7,11 @@ export type PackageManager = "apt" | "dnf" | "pacman";
 const packages = {
   sway: { apt: ["sway", "foot"], dnf: ["sway", "foot"], pacman: ["sway", "foot"] },
   gamescope: { apt: ["gamescope"], dnf: ["gamescope"], pacman: ["gamescope"] },
+  mutter: {
+    apt: ["mutter", "dbus", "pipewire", "wireplumber"],
+    dnf: ["mutter", "dbus-daemon", "pipewire", "wireplumber"],
+    pacman: ["mutter", "dbus", "pipewire", "wireplumber"],
+  },
   terminal: { apt: ["foot"], dnf: ["foot"], pacman: ["foot"] },
   pipewire: {
     apt: ["pipewire", "wireplumber", "pipewire-pulse"],

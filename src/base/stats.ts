@@ -65,6 +65,17 @@ export class Histogram {
     );
   }
 
+  /** Both together. */
+  plus(other: Histogram): Histogram {
+    const buckets = this.buckets.map((n, i) => n + (other.buckets[i] as number));
+    return new Histogram(
+      this.count + other.count,
+      this.sumUs + other.sumUs,
+      Math.max(this.maxUs, other.maxUs),
+      buckets,
+    );
+  }
+
   /** The value below which `share` (0…1) of the samples lie, in µs; null without samples. */
   percentileUs(share: number): Micros | null {
     let total = 0;

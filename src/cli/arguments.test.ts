@@ -8,8 +8,10 @@ import {
   parseDuration,
   parseFec,
   parseHost,
+  parseKeyboardLayout,
   parseOwnAddress,
   parsePort,
+  parseTypedText,
   shellWord,
 } from "./arguments.ts";
 
@@ -55,6 +57,21 @@ describe("what people type", () => {
   test("a device's name is one line that shows as it is", () => {
     expect(parseDeviceName(" Living-room\n\t TV\u001b[31m\u202e ")).toBe("Living-room TV[31m");
     expect(parseDeviceName("\u{1f4fa}".repeat(32))).toBe("\u{1f4fa}".repeat(32));
+  });
+
+  test("a text to type has plain line ends, and a layout is one that XKB can have", () => {
+    expect(parseTypedText("a\r\nb\tc")).toBe("a\nb\tc");
+    expect(() => parseTypedText("\u001b[A")).toThrow("The text holds U+001B");
+    for (const name of ["us", "de(nodeadkeys)", "us(dvorak-intl)"]) {
+      expect(parseKeyboardLayout(name)).toBe(name);
+    }
+    for (const wrong of ["", "German", "de nodeadkeys", "../de", "de()", "de(a)(b)"]) {
+      expect(() => parseKeyboardLayout(wrong)).toThrow("is not a keyboard layout");
+    }
+    expect([parseTypedText(undefined), parseKeyboardLayout(undefined)]).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   test("a word is quoted where a shell would take it apart", () => {

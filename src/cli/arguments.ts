@@ -6,6 +6,7 @@ import { plainLine } from "../wire/control.ts";
 import { keyboardLayoutPattern } from "../wire/keys.ts";
 import { limit } from "../wire/limits.ts";
 import { usualPort } from "../wire/ports.ts";
+import { checkText } from "../wire/text.ts";
 
 function usage(message: string, hint: string): PfError {
   return new PfError("PF_USAGE", message, { hint });
@@ -142,6 +143,14 @@ export function parseChoice<Choice extends string>(
     throw usage(`"${text}" is not a ${what}.`, `Choose one of ${choices.join(", ")}.`);
   }
   return found;
+}
+
+/** A text to type, with plain line ends; undefined for none. */
+export function parseTypedText(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const checked = checkText(text);
+  if (!checked.ok) throw usage(checked.why, "Control characters but tab and line end are refused.");
+  return checked.text;
 }
 
 /** A keyboard layout's name, or undefined for none. */

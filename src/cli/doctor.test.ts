@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { planes, worst } from "../base/diagnosis.ts";
+import { pipeWireInstalled, startPipeWire } from "../ffi/pipewire/server.fixture.ts";
 import { Program, startHostProgram } from "../harness/program.ts";
 import { swayInstalled } from "../host/displays/desktop.fixture.ts";
 import { encoderLadder } from "../host/policy/codec.ts";
@@ -148,6 +149,16 @@ describe("audio", () => {
     expect(judge(answer).planes).toEqual({ audio: "fail" });
     expect(answer.check("PipeWire")?.fix).toMatch(/systemctl --user enable --now pipewire/);
   });
+});
+
+test.skipIf(!pipeWireInstalled)("a sink is really made, and nothing of it stays", async () => {
+  await using server = await startPipeWire();
+  const answer = await doctor(["audio"], { env: { XDG_RUNTIME_DIR: server.runtimeDir } });
+  expect(judge(answer).ok).toBe(true);
+  expect(answer.check("PipeWire")?.detail).toMatch(/PipeWire [\d.]+ answers/);
+  expect(answer.check("sink")?.detail).toMatch(/made in [\d.]+ ms/);
+  expect(answer.check("Opus")?.verdict).toBe("ok");
+  expect(await server.run(["pw-cli", "list-objects", "Node"])).not.toContain("punktfunk");
 });
 
 describe("service", () => {

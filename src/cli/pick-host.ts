@@ -1,13 +1,15 @@
 /** Which host a person means who names none: one of those that were found, or known from before. */
 import { select } from "@clack/prompts";
 import { PfError } from "../base/errors.ts";
+import type { HostTarget, ReachHooks } from "../client/control/reach.ts";
 import { type FoundHost, findHosts } from "../client/discovery/browse.ts";
+import { askDisplays } from "../client/displays.ts";
 import { type KnownHost, readKnownHosts } from "../client/trust/known-hosts.ts";
 import { readHostFingerprint } from "../host/trust/identity.ts";
 import type { HostAddress } from "./arguments.ts";
 import { placeOfHost, type TrustedHosts, trustMark } from "./hosts.ts";
 import type { Output } from "./output.ts";
-import { answerTo } from "./prompts.ts";
+import { answerTo, type PromptOptions } from "./prompts.ts";
 
 export interface PickedHost extends HostAddress {
   /** undefined = it is only known from before. */
@@ -83,4 +85,30 @@ function choiceOfKnown({ host, lastSeen }: KnownHost): Choice {
   return { label: host, hint, host: { ...address, found: undefined } };
 }
 
-const declined = () => new PfError("PF_INTERRUPTED", "No host was chosen: nothing was sent.");
+/**
+ * Asks which of a host's desktops to stream; undefined: the host chooses. Throws PF_USAGE where
+ * nobody can be asked.
+ */
+export async function pickDisplay(
+  target: HostTarget,
+  hooks: ReachHooks,
+  output: Output,
+): Promise<string | undefined> {
+  if (!output.canAsk) {
+    throw new PfError("PF_USAGE", "--compositor needs a name where nobody can be asked.", {
+      hint: "connect --json shows those of the host in its welcome line.",
+    });
+  }
+  const displays = await askDisplays(target, hooks);
+  const options = [
+    { value: -1, label: "The host chooses", hint: "what runs there, else a desktop of its own" },
+    ...displays.map(({ kind, version }, value) => ({ value, label: kind, hint: version ?? "" })),
+  ];
+  const message = `Which desktop of ${target.host}?`;
+  const ask = (given: PromptOptions) => select({ message, options, ...given });
+  const answer = await answerTo(ask, hooks.interrupted);
+  if (answer === undefined) throw declined();
+  return displays[answer]?.kind;
+}
+
+const declined = () => new PfError("PF_INTERRUPTED", "Nothing was chosen: nothing was sent.");

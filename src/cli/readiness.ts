@@ -14,7 +14,7 @@ export function readinessTable(found: readonly Readiness[]): string {
 
 function line({ kind, name, ok, version, checks }: Readiness): string {
   const lacking = checks.find((check) => !check.ok);
-  const title = name === kind || name === "" ? "" : ` (${name})`;
+  const title = name.toLowerCase() === kind ? "" : ` (${name})`;
   const words = ok ? `Ready${title}.` : (lacking?.detail ?? "");
   const columns = terminalColumns() - indent.length;
   const cells = [kind.padEnd(nameColumns), (version ?? "–").padEnd(versionColumns)];

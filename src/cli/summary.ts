@@ -18,6 +18,13 @@ export function liveLine(figures: Interval): string {
   return parts.join(" · ");
 }
 
+/** What was sent of each kind of input; empty when nothing was. */
+function sentLine(input: Summary["input"]): string {
+  const sent = Object.entries(input).filter(([, count]) => count > 0);
+  if (sent.length === 0) return "";
+  return `  input      ${sent.map(([kind, count]) => `${kind} ${count}`).join(", ")}`;
+}
+
 /** The whole stream as a short table. */
 export function summaryTable(summary: Summary): string {
   const { frames, packets, bitrateKbps, latencyUs, stagesUs, clock } = summary;
@@ -37,6 +44,7 @@ export function summaryTable(summary: Summary): string {
       `${frames.presented ?? "none"} shown, ${frames.lost} lost, ${frames.recovered} recovered`,
     `  packets    ${packets.received} received, ${packets.lost} lost, ` +
       `${summary.parityPct ?? "–"}% parity at the end`,
+    sentLine(summary.input),
     `  bitrate    ${megabits(bitrateKbps.received)} of ${megabits(bitrateKbps.resolved)}`,
     `  capture → reassembled   ${latency("captureToReassembled")}`,
     `  capture → decoded       ${latency("captureToDecoded")}`,

@@ -11,17 +11,18 @@ import { recordFormatFor } from "../ffi/record/record.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { MessageOf } from "../wire/control.ts";
 import type { CodecName } from "../wire/media.ts";
-import type { Mode } from "../wire/mode.ts";
+import { formatMode, type Mode } from "../wire/mode.ts";
 import { approvalQuestion, type PendingRequest, quotedName, type Verdict } from "./approvals.ts";
 import {
   type ApprovalHook,
   greetHost,
   type HostTarget,
+  type PlaceHook,
   type ReachHooks,
   reachHost,
 } from "./control/reach.ts";
 import type { Interval, Summary } from "./figures.ts";
-import { type KeyboardWish, ownKeyboardLayout, sendsText } from "./input/layout.ts";
+import { type KeyboardWish, ownKeyboardLayout } from "./input/layout.ts";
 import type { InputScript } from "./input/script.ts";
 import { type PictureWatch, stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
@@ -48,9 +49,17 @@ export interface ClientOptions extends HostTarget {
   readonly inputScript?: InputScript | undefined;
   /** Whether keys that print travel by their place or as text; default auto. */
   readonly keyboard?: KeyboardWish | undefined;
+  /** The window begins with the pointer and the keyboard grabbed. */
+  readonly grab?: boolean;
   /** XKB name of this keyboard's layout; default: what the system says. */
   readonly keyboardLayout?: string | undefined;
-  /** Waits for a person's approval where the host wants pairing. */
+  /** Which of the host's desktops is wanted; default: the host chooses. */
+  readonly compositor?: string | undefined;
+  /** The host's picture follows the size of the window. */
+  readonly followsWindow?: boolean | undefined;
+  /** What the key for the next mode goes through; default: the usual sizes. */
+  readonly modes?: readonly Mode[] | undefined;
+  /** Waits for a person's approval where the host wants pairing, and for a place. */
   readonly waits: boolean;
   /** Where media goes instead of the host's media port: a relay of the harness. */
   readonly mediaPeer?: { readonly address: string; readonly port: number };
@@ -66,6 +75,7 @@ export interface ClientHooks extends ReachHooks {
   readonly record: (record: { readonly type: string } & Record<string, unknown>) => void;
   readonly interval: (figures: Interval, shownBy: PresenterKind) => void;
   readonly approvalAwaited?: ApprovalHook;
+  readonly placeAwaited?: PlaceHook;
   /** Asks the person at this terminal about a device that waits; undefined = nobody is there. */
   readonly askApproval:
     | ((question: ApprovalQuestion, signal: AbortSignal) => Promise<Verdict | undefined>)
@@ -102,8 +112,9 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
     if (hooks.interrupted.aborted) interrupt();
     const { mode, codecs, bitrateKbps, fecPermille, waits } = options;
     const keyboardLayout = options.keyboardLayout ?? (await ownKeyboardLayout());
-    const wish = { mode, codecs, bitrateKbps, fecPermille, purpose: null, waits, keyboardLayout };
-    const welcome = await greetHost(connection, wish, hooks.approvalAwaited);
+    const { compositor } = options;
+    const picture = { mode, codecs, bitrateKbps, fecPermille, compositor, keyboardLayout };
+    const welcome = await greetHost(connection, { ...picture, purpose: null, waits }, hooks);
     hooks.info(
       `${welcome.hostName} streams ${welcome.source}: ${welcome.codec} by ${welcome.encoder} ` +
         `at ${welcome.bitrateKbps / 1000} Mbps.`,
@@ -136,10 +147,12 @@ async function stream(
       height: welcome.mode.height,
       events,
       stage: stageNumber.present,
-      text: sendsText(options.keyboard ?? "auto", {
+      grab: options.grab === true,
+      keyboard: {
+        wish: options.keyboard ?? "auto",
         client: options.keyboardLayout ?? null,
         host: welcome.keyboardLayout,
-      }),
+      },
     });
     presenter = shown.presenter;
     kind = shown.kind;
@@ -161,6 +174,13 @@ async function stream(
       presenter,
       ...(options.pictureSink === undefined ? {} : { pictureSink: options.pictureSink }),
       ...(options.watch === undefined ? {} : { watch: options.watch }),
+      ...(options.modes === undefined ? {} : { modes: options.modes }),
+      // Only a window has a size that a picture could follow.
+      followsWindow: options.followsWindow === true && kind === "window",
+      onMode: (mode) => {
+        hooks.record({ type: "mode", mode: formatMode(mode) });
+        info(`The host streams ${formatMode(mode)} now.`);
+      },
       decoder: options.decoder,
       record:
         options.record === undefined

@@ -182,8 +182,8 @@ async function pressKeys(
     if (signal.aborted) break;
     const before = eyes.mark;
     const pressedNs = nowNs();
-    session.input({ kind: "key", a: key, b: 1, text: "" });
-    session.input({ kind: "key", a: key, b: 0, text: "" });
+    session.giveInput({ kind: "key", a: key, b: 1, text: "" });
+    session.giveInput({ kind: "key", a: key, b: 0, text: "" });
     pressed++;
     const deadline = performance.now() + answerMsMax;
     while (eyes.mark.sinceNs === before.sinceNs && performance.now() < deadline) {

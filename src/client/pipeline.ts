@@ -17,6 +17,7 @@ import type { Presenter } from "../ffi/present/presenter.ts";
 import { type RecordFormat, RecordStage } from "../ffi/record/record.ts";
 import type { MessageOf } from "../wire/control.ts";
 import type { MediaKeys } from "../wire/exporter.ts";
+import type { Mode } from "../wire/mode.ts";
 import type { ClientSnapshot } from "./figures.ts";
 import type { LossCounters } from "./loss.ts";
 
@@ -142,6 +143,11 @@ export class ClientPipeline {
     this.decode.setClockOffset(offsetNs);
     this.#presenter?.setClockOffset(offsetNs);
     this.#watch?.setClockOffset(offsetNs);
+  }
+
+  /** Pictures of this size may come too. */
+  expectMode({ width, height }: Mode): void {
+    this.decode.raisePictureMax(width, height);
   }
 
   snapshot(atMs: number): ClientSnapshot {

@@ -12,6 +12,7 @@ import { closeError } from "../transport/close-reason.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
+import type { Mode } from "../wire/mode.ts";
 import { allows, type Level } from "../wire/pairing/level.ts";
 import { ApprovalQueue, type AskApproval, type PendingRequest } from "./approvals.ts";
 import { AskedTest } from "./asked-test.ts";
@@ -31,6 +32,7 @@ import { type InputEvent, InputForwarder } from "./input/input.ts";
 import { playScript } from "./input/player.ts";
 import type { InputScript } from "./input/script.ts";
 import { LossReporter } from "./loss.ts";
+import { ModeWishes, usualModes } from "./mode-wishes.ts";
 import { ClientPipeline, type PictureWatch, stageNumber } from "./pipeline.ts";
 import { ClientProbe } from "./probe.ts";
 import {
@@ -51,6 +53,12 @@ export interface ClientSessionOptions {
   readonly pictureSink?: Sink;
   /** Sees the decoded pictures before they are shown. */
   readonly watch?: PictureWatch;
+  /** What the key for the next mode goes through; default: the usual sizes. */
+  readonly modes?: readonly Mode[];
+  /** The host's picture follows the size of the window. */
+  readonly followsWindow?: boolean;
+  /** The host streams at another mode from now on. */
+  readonly onMode?: (mode: Mode) => void;
   readonly decoder: string;
   readonly record: { readonly path: string; readonly format: RecordFormat } | null;
   readonly durationMs: Millis | undefined;
@@ -86,6 +94,8 @@ export class ClientSession {
   readonly #scripted = new AbortController();
   readonly #host = new HostStages();
   readonly #clock: ClockSync;
+  readonly #modes: ModeWishes;
+  #bitrateKbps: number;
   readonly #losses: LossReporter;
   readonly #asked: AskedTest;
   readonly #approvals: ApprovalQueue;
@@ -116,6 +126,14 @@ export class ClientSession {
       record: options.record,
     });
     this.#level = welcome.level;
+    this.#bitrateKbps = welcome.bitrateKbps;
+    this.#modes = new ModeWishes({
+      mode: welcome.mode,
+      list: options.modes ?? usualModes(welcome.mode),
+      followsWindow: options.followsWindow ?? false,
+      send: (wish) => connection.isOpen && connection.send(wish),
+      expect: (mode) => this.pipeline.expectMode(mode),
+    });
     this.#input = new InputForwarder((message) => {
       if (this.#mayInput) connection.send(message);
     });
@@ -173,9 +191,11 @@ export class ClientSession {
     await following;
     this.#losses.stop();
     this.#scripted.abort();
+    this.#input.close();
     this.#last ??= this.pipeline.snapshot(performance.now());
     this.#probe?.close();
     this.#approvals.close();
+    this.#modes.close();
     this.pipeline.close();
     await events.close();
     await listening;
@@ -185,19 +205,29 @@ export class ClientSession {
     };
   }
 
-  /** A person's input, as a window gives it. */
-  input(event: InputEvent): void {
-    if (this.#mayInput) this.#input.onEvent(event);
-  }
-
   /** The clocks of both machines contradict each other now. */
   get isClockSuspect(): boolean {
     return this.#clockFigures?.isSuspect ?? false;
   }
 
+  /** What the host streams now. */
+  get mode(): Mode {
+    return this.#modes.current;
+  }
+
+  /** Asks the host for another mode; `onMode` hears when it is in force. */
+  askMode(mode: Mode): void {
+    this.#modes.ask(mode);
+  }
+
   /** What the host told of itself last; null = nothing yet. */
   get host(): MessageOf<"hostStats"> | null {
     return this.#hostStats;
+  }
+
+  /** Takes an input event as the window gives them. */
+  giveInput(event: InputEvent): void {
+    this.#input.onEvent(event);
   }
 
   /** Ends the session in order: what is pressed is released, the host is told. */
@@ -234,10 +264,10 @@ export class ClientSession {
   #summary(last: ClientSnapshot, startedAt: number): Summary {
     const { welcome, requestedKbps } = this.#options;
     const facts = {
-      mode: welcome.mode,
+      mode: this.#modes.current,
       codec: welcome.codec,
       requestedKbps,
-      resolvedKbps: welcome.bitrateKbps,
+      resolvedKbps: this.#bitrateKbps,
       clock: this.#clockFigures,
       sendDropped: this.#hostStats?.packetsDropped ?? null,
       parityPermille: this.#hostStats?.parityPermille ?? null,
@@ -273,7 +303,7 @@ export class ClientSession {
     }
     if (typeText !== undefined && this.#mayInput) connection.send({ type: "text", text: typeText });
     if (inputScript !== undefined) {
-      void playScript(inputScript, (input) => this.#input.onEvent(input), this.#scripted.signal);
+      void playScript(inputScript, (input) => this.giveInput(input), this.#scripted.signal);
     }
   }
 
@@ -318,12 +348,20 @@ export class ClientSession {
     if (message.type === "clockEcho") this.#clock.take(message);
     else if (message.type === "hostStats") this.#hostStats = message;
     else if (message.type === "levelChanged") this.#changeLevel(message.level);
+    else if (message.type === "reconfigured") this.#onReconfigured(message);
     else if (message.type === "pendingRequest" || message.type === "pendingSettled") {
       this.#approvals.take(message);
     } else {
       this.#asked.take(message);
       this.#probe?.take(message);
     }
+  }
+
+  #onReconfigured(message: MessageOf<"reconfigured">): void {
+    const { warn, onMode } = this.#options;
+    if (message.problem !== null) warn(message.problem);
+    this.#bitrateKbps = message.bitrateKbps;
+    if (this.#modes.settle(message.mode)) onMode?.(message.mode);
   }
 
   #onEvent(event: NativeEvent): void {
@@ -351,6 +389,12 @@ export class ClientSession {
         return;
       case "window_closed":
         void this.end("done");
+        return;
+      case "window_resized":
+        this.#modes.onResized(event.a, event.b);
+        return;
+      case "next_mode":
+        this.#modes.next();
         return;
       default:
         this.#input.onEvent(event);

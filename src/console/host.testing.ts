@@ -179,6 +179,12 @@ export class TestHost {
       this.tell("pairing");
       return undefined;
     },
+    displays: () => ({
+      displays: [
+        { kind: "sway", ok: true, running: false, version: "1.7", why: "sway is installed." },
+        { kind: "kwin", ok: false, running: false, version: null, why: "No kwin desktop runs." },
+      ],
+    }),
     changeSettings: ({ body }) => {
       this.settings = { ...this.settings, ...(body as Settings) };
       this.tell("settings");

@@ -38,9 +38,12 @@ export const welcome: MessageOf<"welcome"> = {
   stallMs: 8,
   source: "synthetic",
   sourceWhy: "asked for",
+  displays: null,
   pairing: "optional",
   level: null,
   keyboardLayout: null,
+  audio: null,
+  microphone: null,
 };
 
 interface Greeted {
@@ -137,8 +140,11 @@ export class Ends {
       fecPermille: null,
       features: [],
       purpose: null,
+      compositor: null,
       waits: null,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
     };
   }
 

@@ -253,8 +253,11 @@ describe("a host refuses, and says why", () => {
       fecPermille: null,
       features: [],
       purpose: null,
+      compositor: null,
       waits: null,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
       ...wish,
     });
     const answer = await connection.receive(["refuse"], 2000);

@@ -108,8 +108,11 @@ export class TestDevice {
       fecPermille: null,
       features: [],
       purpose: "probe",
+      compositor: null,
       waits: null,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
       ...wish,
     });
     return connection;

@@ -8,6 +8,7 @@ import { ControlListener } from "./control/listener.ts";
 import { type Advertisement, type AdvertiseOptions, advertise } from "./discovery/advertise.ts";
 import { isReachable } from "./discovery/listening.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
+import { checkLayout, type LayoutSetting } from "./inject/layout.ts";
 import { RunningHost } from "./managed-host.ts";
 import { LogRing } from "./management/log-ring.ts";
 import type { ManagedHost } from "./management/managed.ts";
@@ -40,6 +41,8 @@ export interface HostOptions {
   /** What runs in a desktop of the host's own; undefined = a terminal. */
   readonly app: string | undefined;
   readonly pattern: SourcePattern;
+  /** By which layout a desktop reads keys, where it takes one; undefined = each client's own. */
+  readonly keyboardLayout?: LayoutSetting | undefined;
   /** auto, a family (nvenc, vaapi, software) or one of libavcodec's names. */
   readonly encoder: string;
   /** What a session starts with. */
@@ -112,11 +115,12 @@ async function openHost(
   const { name, app, pattern } = options;
   // What can't work is better known now than when the first client comes.
   encoderCandidates(["h264", "hevc", "av1"], options.encoder);
+  checkLayout(options.keyboardLayout);
   const settings = await HostSettings.open(
     { compositor: options.source, sessionsMax: options.sessionsMax },
     options.state?.settings,
   );
-  await resolveSource({ wish: settings.current.compositor, app, pattern });
+  await resolveSource({ wish: settings.current.compositor });
   const devices = await DeviceStore.open(options.state?.devices);
   closers.push(async () => {
     await devices.close().catch((error: Error) => {

@@ -2,6 +2,7 @@
 import manifest from "../../package.json" with { type: "json" };
 import { PfError } from "../base/errors.ts";
 import type * as api from "../wire/management.ts";
+import { recentOffers } from "./displays/all.ts";
 import { resolveSource, type SourceSettings } from "./displays/prepare.ts";
 import type { ManagedHost, ManagedSession, SpeedTestWatch, Topic } from "./management/managed.ts";
 import type { Server, Session } from "./server.ts";
@@ -56,6 +57,17 @@ export class RunningHost implements ManagedHost {
     if (session === undefined) return false;
     void session.end("kicked", "The host's operator ended the session.");
     return true;
+  }
+
+  async displays(): Promise<readonly api.ManagedDisplay[]> {
+    const offers = await recentOffers();
+    return offers.map(({ kind, ok, isRunning, version, why }) => ({
+      kind,
+      ok,
+      running: isRunning,
+      version,
+      why,
+    }));
   }
 
   settings(): api.Settings {

@@ -6,6 +6,7 @@
  * Each stage runs on native threads; this file only links them.
  */
 import { PfError } from "../base/errors.ts";
+import { Histogram } from "../base/stats.ts";
 import type { Kbps, PerMille } from "../base/units.ts";
 import type { EventQueue } from "../ffi/core/core.ts";
 import { EncodeStage } from "../ffi/encode/encode.ts";
@@ -14,7 +15,6 @@ import { SendStage } from "../ffi/media/send.ts";
 import type { MediaKeys } from "../wire/exporter.ts";
 import { limit } from "../wire/limits.ts";
 import type { CodecName } from "../wire/media.ts";
-import type { Mode } from "../wire/mode.ts";
 import type { EncoderCandidate } from "./policy/codec.ts";
 import { parityTable } from "./policy/parity.ts";
 import { type PictureStage, type PreparedSource, stageNumber } from "./sources.ts";
@@ -28,7 +28,6 @@ export interface HostPipelineOptions {
   readonly session: number;
   readonly keys: MediaKeys;
   readonly source: PreparedSource;
-  readonly mode: Mode;
   readonly candidates: readonly EncoderCandidate[];
   readonly bitrateKbps: Kbps;
   readonly parityPermille: PerMille;
@@ -38,17 +37,23 @@ export interface HostPipelineOptions {
 export class HostPipeline {
   readonly session: MediaSession;
   readonly send: SendStage;
-  readonly encode: EncodeStage;
-  readonly source: PictureStage;
   readonly codec: CodecName;
   readonly encoder: string;
   readonly shardBytesMax: number;
+  readonly #options: HostPipelineOptions;
+  /** The source and the encoder of one mode; undefined while the mode changes. */
+  #picture: Picture | undefined;
+  /** What those of the modes before have done. */
+  #done: PictureFigures = nothingDone;
+  #isStarted = false;
+  #isPaused = false;
   #bitrateKbps: Kbps;
   #parityPermille: PerMille;
   #closed = false;
 
   constructor(options: HostPipelineOptions) {
     const { events, bitrateKbps } = options;
+    this.#options = options;
     this.shardBytesMax = options.shardBytesMax;
     this.#bitrateKbps = bitrateKbps;
     this.#parityPermille = options.parityPermille;
@@ -75,16 +80,10 @@ export class HostPipeline {
         stage: stageNumber.send,
       });
       opened.push(this.send);
-      const chosen = openEncoder(options, this.send);
-      this.encode = chosen.stage;
-      this.codec = chosen.codec;
-      this.encoder = chosen.name;
-      opened.push(this.encode);
-      this.source = options.source.openStage({
-        sink: this.encode.sink(),
-        events,
-        stage: stageNumber.source,
-      });
+      const { encode, source, codec, name } = openPicture(options, this.send, bitrateKbps);
+      this.#picture = { encode, source };
+      this.codec = codec;
+      this.encoder = name;
     } catch (error) {
       for (const stage of opened.reverse()) stage.close();
       throw error;
@@ -93,8 +92,46 @@ export class HostPipeline {
 
   start(): void {
     this.send.start();
-    this.encode.start();
-    this.source.start();
+    this.#isStarted = true;
+    this.#picture?.encode.start();
+    this.#picture?.source.start();
+  }
+
+  /** What source and encoder have done since the start, in all modes. */
+  get figures(): PictureFigures {
+    return this.#picture === undefined ? this.#done : sumOf(this.#done, figuresOf(this.#picture));
+  }
+
+  /** The next access unit is a keyframe. */
+  requestKeyframe(): void {
+    this.#picture?.encode.requestKeyframe();
+  }
+
+  /** Ends source and encoder, so that the source's mode can change; what is sent goes on. */
+  endPicture(): void {
+    const picture = this.#picture;
+    if (picture === undefined) return;
+    picture.source.stop();
+    picture.encode.stop();
+    this.#done = sumOf(this.#done, figuresOf(picture));
+    this.#picture = undefined;
+    picture.encode.close();
+    picture.source.close();
+  }
+
+  /** Goes on at the source's mode, with the encoder that there was. Throws as the constructor. */
+  beginPicture(): void {
+    const { candidates: all } = this.#options;
+    const candidates = all.filter(
+      ({ name, codec }) => name === this.encoder && codec === this.codec,
+    );
+    const options = { ...this.#options, candidates };
+    const { encode, source } = openPicture(options, this.send, this.#bitrateKbps);
+    this.#picture = { encode, source };
+    if (this.#isPaused) encode.setPaused(true);
+    if (!this.#isStarted) return;
+    encode.start();
+    source.start();
   }
 
   /** Constant bitrate of the encoder. */
@@ -109,7 +146,7 @@ export class HostPipeline {
 
   setBitrate(bitrateKbps: Kbps): void {
     this.#bitrateKbps = bitrateKbps;
-    this.encode.setBitrate(bitrateKbps);
+    this.#picture?.encode.setBitrate(bitrateKbps);
     this.send.setBitrate(bitrateKbps);
   }
 
@@ -121,31 +158,88 @@ export class HostPipeline {
 
   /** Holds the stream before its encoder, where the newest picture waits. */
   pause(): void {
-    this.encode.setPaused(true);
+    this.#isPaused = true;
+    this.#picture?.encode.setPaused(true);
   }
 
   /** Goes on with the newest picture, as a keyframe. */
   resume(): void {
-    this.encode.requestKeyframe();
-    this.encode.setPaused(false);
+    this.#isPaused = false;
+    this.#picture?.encode.requestKeyframe();
+    this.#picture?.encode.setPaused(false);
   }
 
   /** Stops from the source to the wire and frees in the reverse order. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.source.stop();
-    this.encode.stop();
+    const picture = this.#picture;
+    picture?.source.stop();
+    picture?.encode.stop();
     this.send.stop();
     this.session.close();
     this.send.close();
-    this.encode.close();
-    this.source.close();
+    picture?.encode.close();
+    picture?.source.close();
+  }
+}
+
+interface Picture {
+  readonly encode: EncodeStage;
+  readonly source: PictureStage;
+}
+
+/** What a source and its encoder have done. */
+export interface PictureFigures {
+  readonly framesCaptured: number;
+  readonly framesReplaced: number;
+  readonly keyframes: number;
+  readonly queueUs: Histogram;
+  readonly encodeUs: Histogram;
+}
+
+const nothingDone: PictureFigures = {
+  framesCaptured: 0,
+  framesReplaced: 0,
+  keyframes: 0,
+  queueUs: new Histogram(),
+  encodeUs: new Histogram(),
+};
+
+const figuresOf = ({ source, encode }: Picture): PictureFigures => ({
+  framesCaptured: source.counters.get("frames"),
+  framesReplaced: encode.counters.get("frames_replaced"),
+  keyframes: encode.counters.get("keyframes"),
+  queueUs: encode.counters.histogram("queue_us"),
+  encodeUs: encode.counters.histogram("encode_us"),
+});
+
+const sumOf = (one: PictureFigures, other: PictureFigures): PictureFigures => ({
+  framesCaptured: one.framesCaptured + other.framesCaptured,
+  framesReplaced: one.framesReplaced + other.framesReplaced,
+  keyframes: one.keyframes + other.keyframes,
+  queueUs: one.queueUs.plus(other.queueUs),
+  encodeUs: one.encodeUs.plus(other.encodeUs),
+});
+
+function openPicture(options: HostPipelineOptions, send: SendStage, bitrateKbps: Kbps) {
+  const { stage: encode, codec, name } = openEncoder(options, send, bitrateKbps);
+  try {
+    const source = options.source.openStage({
+      sink: encode.sink(),
+      events: options.events,
+      stage: stageNumber.source,
+    });
+    return { encode, source, codec, name };
+  } catch (error) {
+    encode.close();
+    throw error;
   }
 }
 
 /** Walks the ladder until an encoder really opens; the words of those that did not are kept. */
-function openEncoder(options: HostPipelineOptions, send: SendStage) {
+function openEncoder(options: HostPipelineOptions, send: SendStage, bitrateKbps: Kbps) {
+  const { mode } = options.source;
   const failures: string[] = [];
   for (const { codec, name } of options.candidates) {
     try {
@@ -153,10 +247,10 @@ function openEncoder(options: HostPipelineOptions, send: SendStage) {
         sink: send.sink(),
         encoder: name,
         codec,
-        width: options.mode.width,
-        height: options.mode.height,
-        refreshMilliHz: options.mode.refreshMilliHz,
-        bitrateKbps: options.bitrateKbps,
+        width: mode.width,
+        height: mode.height,
+        refreshMilliHz: mode.refreshMilliHz,
+        bitrateKbps,
         settleCount,
         events: options.events,
         stage: stageNumber.encode,

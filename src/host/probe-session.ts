@@ -12,6 +12,8 @@ import { mediaKeys } from "../wire/exporter.ts";
 import { limit } from "../wire/limits.ts";
 import type { Reason } from "../wire/reasons.ts";
 import { echoOf } from "./clock.ts";
+import { recentOffers } from "./displays/all.ts";
+import type { DisplayOffer } from "./displays/choose.ts";
 import { HostProbe, speedTested } from "./probe.ts";
 import { refuse } from "./refusal.ts";
 import { actionOf } from "./rights.ts";
@@ -63,7 +65,7 @@ export class ProbeSession {
     standing.onChange((change) => this.#onStanding(change));
     const listening = this.#events.listen((event) => this.#probe?.onEvent(event));
     try {
-      this.#open();
+      await this.#open();
       await connection.receive(["start"], startMsMax);
       connection.onMessage((message) => this.#onMessage(message));
       this.#waitForRequest();
@@ -88,7 +90,7 @@ export class ProbeSession {
     await this.#options.connection.close(reason, message);
   }
 
-  #open(): void {
+  async #open(): Promise<void> {
     const { connection, port, parityPermille, probeRateMax } = this.#options;
     const keys = mediaKeys(connection.exporter, this.tag);
     const shardBytesMax = shardBytesMaxFor(connection.peer.address);
@@ -110,11 +112,12 @@ export class ProbeSession {
       send: (message) => connection.send(message),
       setPaused: () => {},
     });
-    connection.send(this.#welcome(shardBytesMax));
+    const displays = (await recentOffers()).filter(({ ok }) => ok);
+    connection.send(this.#welcome(shardBytesMax, displays));
   }
 
   /** There is no picture: what tells of it is what the client wished for. */
-  #welcome(shardBytesMax: number): MessageOf<"welcome"> {
+  #welcome(shardBytesMax: number, displays: readonly DisplayOffer[]): MessageOf<"welcome"> {
     const { port, hostName, hostId, parityPermille, probeRateMax } = this.#options;
     return {
       type: "welcome",
@@ -134,9 +137,12 @@ export class ProbeSession {
       stallMs: limit("stall_ms"),
       source: "none",
       sourceWhy: "The client only tests the speed of the path.",
+      displays: displays.map(({ kind, version }) => ({ kind, version })),
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
       keyboardLayout: null,
+      audio: null,
+      microphone: null,
     };
   }
 

@@ -10,10 +10,11 @@ import { ProbeSession } from "./probe-session.ts";
 import { Reception } from "./reception.ts";
 import { refuse } from "./refusal.ts";
 import { type Drops, type HostReport, sumOfDrops } from "./report.ts";
-import { HostSession } from "./session.ts";
+import { clientName, HostSession } from "./session.ts";
 import type { HostSettings } from "./settings.ts";
 import type { Standing } from "./trust/standing.ts";
 import type { Trust } from "./trust/trust.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 export interface ServerOptions {
   readonly host: Pick<
@@ -21,6 +22,7 @@ export interface ServerOptions {
     | "name"
     | "app"
     | "pattern"
+    | "keyboardLayout"
     | "encoder"
     | "parityPermille"
     | "isParityPinned"
@@ -49,6 +51,7 @@ export class Server {
   readonly #guests = new Map<ControlConnection, Promise<void>>();
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<() => void>();
+  readonly #line: WaitingLine;
   #refusals = initialRate(refusalAllowance, millis(performance.now()));
   #untold = 0;
 
@@ -59,7 +62,9 @@ export class Server {
       ending: this.#ending.signal,
       onReport: (report) => this.#report(report),
     });
+    this.#line = new WaitingLine(() => options.settings.current.sessionsMax);
     options.settings.subscribe(() => {
+      this.#line.advance();
       for (const session of this.#sessions) session.followSettings();
     });
   }
@@ -112,14 +117,44 @@ export class Server {
     hello: MessageOf<"hello">,
     standing: Standing,
   ): Promise<void> {
-    const { host, settings, trust, hostId, port } = this.#options;
-    const { sessionsMax, compositor } = settings.current;
-    if (this.#sessions.size >= sessionsMax) {
-      const words = `The host serves ${sessionsMax} clients already.`;
-      const error = new PfError("PF_HOST_BUSY", words);
-      await refuse(connection, error, (report) => this.#report(report));
+    const refusal = await this.#takePlace(connection, hello);
+    if (refusal !== undefined) {
+      if (connection.isOpen) await refuse(connection, refusal, (report) => this.#report(report));
       return;
     }
+    try {
+      await this.#serveSession(connection, hello, standing);
+    } finally {
+      this.#line.leave();
+    }
+  }
+
+  /** A place among the clients that are served; why there is none, if so. */
+  async #takePlace(
+    connection: ControlConnection,
+    hello: MessageOf<"hello">,
+  ): Promise<PfError | undefined> {
+    if (this.#line.enter()) return undefined;
+    const { sessionsMax } = this.#options.settings.current;
+    const busy = `The host serves ${sessionsMax} clients already`;
+    const hint = "connect --wait waits for a place.";
+    if (hello.waits !== true) return new PfError("PF_HOST_BUSY", `${busy}.`, { hint });
+    const message = `${clientName(hello)} (${connection.peer.address}) waits for a place.`;
+    this.#report({ type: "note", level: "info", message });
+    const admission = await this.#line.wait(connection, this.#ending.signal);
+    if (admission === "admitted") return undefined;
+    const why = admission === "full" ? "and too many wait for a place" : "and none left in time";
+    return new PfError("PF_HOST_BUSY", `${busy}, ${why}.`);
+  }
+
+  async #serveSession(
+    connection: ControlConnection,
+    hello: MessageOf<"hello">,
+    standing: Standing,
+  ): Promise<void> {
+    if (!connection.isOpen) return;
+    const { host, settings, trust, hostId, port } = this.#options;
+    const { compositor } = settings.current;
     const Session = hello.purpose === "probe" ? ProbeSession : HostSession;
     const session = new Session(
       {
@@ -134,7 +169,12 @@ export class Server {
         parityPermille: host.parityPermille,
         isParityPinned: host.isParityPinned,
         probeRateMax: host.probeRateMax,
-        source: { wish: compositor, app: host.app, pattern: host.pattern },
+        source: {
+          wish: compositor,
+          app: host.app,
+          pattern: host.pattern,
+          keyboardLayout: host.keyboardLayout,
+        },
         onReport: (report) => this.#report(report),
       },
       hello,

@@ -12,16 +12,18 @@ import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
 import { limit } from "../wire/limits.ts";
 import type { Settings, SpeedTestRequest } from "../wire/management.ts";
-import { datagramPlane, hostTiming } from "../wire/media.ts";
 import { modeProblem } from "../wire/mode.ts";
 import type { Reason } from "../wire/reasons.ts";
 import { AskedTest, type SpeedTestResult } from "./asked-test.ts";
 import { echoOf } from "./clock.ts";
-import { prepareSource, type SourceSettings } from "./displays/prepare.ts";
-import type { Injector } from "./inject/inject.ts";
+import { recentOffers } from "./displays/all.ts";
+import type { DisplayOffer } from "./displays/choose.ts";
+import { clientWish, prepareSource, type SourceSettings } from "./displays/prepare.ts";
+import { injectMessage } from "./inject/messages.ts";
 import { hear, type LiveSample, nothingHeard, sampleOf } from "./management/live.ts";
 import type { SpeedTestWatch } from "./management/managed.ts";
 import { ManagerLink } from "./manager-link.ts";
+import { ModeChanges } from "./mode-changes.ts";
 import { clampParity, ParityControl } from "./parity.ts";
 import { HostPipeline } from "./pipeline.ts";
 import { resolveBitrate } from "./policy/bitrate.ts";
@@ -32,6 +34,7 @@ import { Refusal, refuse } from "./refusal.ts";
 import { type Drops, dropsOf, type HostReport } from "./report.ts";
 import { actionOf } from "./rights.ts";
 import { type PreparedSource, stageNumber } from "./sources.ts";
+import { sendTimings } from "./timings.ts";
 import type { Standing } from "./trust/standing.ts";
 import type { Trust } from "./trust/trust.ts";
 
@@ -74,6 +77,7 @@ export class HostSession {
   readonly #asked: AskedTest;
   #source: PreparedSource | undefined;
   #pipeline: HostPipeline | undefined;
+  #modes: ModeChanges | undefined;
   #probe: HostProbe | undefined;
   #parity: ParityControl | undefined;
   #timings: ReturnType<typeof setInterval> | undefined;
@@ -91,7 +95,7 @@ export class HostSession {
   constructor(options: SessionOptions, hello: MessageOf<"hello">) {
     this.#options = options;
     this.#hello = hello;
-    this.client = hello.name === "" ? "a client without a name" : hello.name;
+    this.client = clientName(hello);
     this.tag = randomInt(1, 0xffff_ffff);
     this.#wishKbps = hello.bitrateKbps;
     this.#asked = new AskedTest((message) => options.connection.send(message));
@@ -152,7 +156,7 @@ export class HostSession {
       pipeline.start();
       this.#isStarted = true;
       this.#manageIfAllowed();
-      this.#timings = setInterval(() => this.#sendTimings(pipeline), timingIntervalMs);
+      this.#timings = setInterval(() => sendTimings(connection, pipeline), timingIntervalMs);
       this.#stats = setInterval(() => this.#sendStats(pipeline), statsIntervalMs);
       onReport(this.#startedReport(pipeline));
       await aborted(this.#ending.signal);
@@ -182,11 +186,16 @@ export class HostSession {
       throw new Refusal("codec", "The client names no codec that this host knows.");
     }
     const candidates = encoderCandidates(hello.codecs, this.#options.encoder);
-    const source = await prepareSource(this.#options.source, {
-      mode: hello.mode,
-      signal: this.#ending.signal,
-      events: this.#events,
-    });
+    const wish = clientWish(this.#options.source.wish, hello.compositor);
+    const source = await prepareSource(
+      { ...this.#options.source, wish },
+      {
+        mode: hello.mode,
+        signal: this.#ending.signal,
+        events: this.#events,
+        clientLayout: hello.keyboardLayout,
+      },
+    );
     this.#source = source;
     this.#ending.signal.throwIfAborted();
     const pipeline = new HostPipeline({
@@ -195,7 +204,6 @@ export class HostSession {
       session: this.tag,
       keys: mediaKeys(connection.exporter, this.tag),
       source,
-      mode: source.mode,
       candidates,
       bitrateKbps: resolveBitrate(hello.bitrateKbps, this.#options.settings()),
       parityPermille: hello.fecPermille === null ? parityPermille : clampParity(hello.fecPermille),
@@ -216,11 +224,25 @@ export class HostSession {
       send: (message) => connection.send(message),
       setPaused: (isPaused) => (isPaused ? pipeline.pause() : pipeline.resume()),
     });
-    connection.send(this.#welcome(pipeline, source));
+    this.#modes = new ModeChanges({
+      source,
+      pipeline,
+      signal: this.#ending.signal,
+      // The client knows before the first picture of the new mode is on its way.
+      changed: () => this.#sendConfiguration(),
+      refused: (problem) => this.#sendConfiguration(problem),
+      failed: (error) => this.#fail("source", error),
+    });
+    const displays = (await recentOffers()).filter(({ ok }) => ok);
+    connection.send(this.#welcome(pipeline, source, displays));
     return pipeline;
   }
 
-  #welcome(pipeline: HostPipeline, source: PreparedSource): MessageOf<"welcome"> {
+  #welcome(
+    pipeline: HostPipeline,
+    source: PreparedSource,
+    displays: readonly DisplayOffer[],
+  ): MessageOf<"welcome"> {
     return {
       type: "welcome",
       session: this.tag,
@@ -239,9 +261,12 @@ export class HostSession {
       stallMs: limit("stall_ms"),
       source: source.name,
       sourceWhy: source.why,
+      displays: displays.map(({ kind, version }) => ({ kind, version })),
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
       keyboardLayout: source.injector?.keyboardLayout ?? null,
+      audio: null,
+      microphone: null,
     };
   }
 
@@ -283,7 +308,7 @@ export class HostSession {
       case "requestKeyframe": {
         const answer = onKeyframeRequest(this.#keyframes, millis(performance.now()));
         this.#keyframes = answer.state;
-        if (answer.force) pipeline?.encode.requestKeyframe();
+        if (answer.force) pipeline?.requestKeyframe();
         return;
       }
       case "reconfigure":
@@ -322,10 +347,11 @@ export class HostSession {
       this.#pipeline?.setBitrate(bitrate);
     }
     if (message.parityPermille !== null) this.#parity?.pin(message.parityPermille);
-    this.#sendConfiguration();
+    if (message.mode !== null) this.#modes?.ask(message.mode);
+    else this.#sendConfiguration();
   }
 
-  #sendConfiguration(): void {
+  #sendConfiguration(problem: string | null = null): void {
     const pipeline = this.#pipeline;
     const source = this.#source;
     if (pipeline === undefined || source === undefined) return;
@@ -334,7 +360,13 @@ export class HostSession {
       mode: source.mode,
       bitrateKbps: pipeline.bitrateKbps,
       parityPermille: pipeline.parityPermille,
+      problem,
     });
+  }
+
+  #fail(reason: Reason, error: PfError): void {
+    this.#failure ??= { reason, error };
+    void this.end(reason, error.sentence());
   }
 
   #onEvent(event: NativeEvent): void {
@@ -349,38 +381,23 @@ export class HostSession {
         reason === "source" ? "PF_SOURCE_FAILED" : "PF_ENCODER_FAILED",
         event.text === "" ? "The desktop that was captured has ended." : event.text,
       );
-      this.#failure ??= { reason, error };
-      void this.end(reason, error.sentence());
+      this.#fail(reason, error);
     } else if (event.kind === "path") {
       // What was encoded before the path was known went nowhere.
-      this.#pipeline?.encode.requestKeyframe();
+      this.#pipeline?.requestKeyframe();
     } else if (event.kind === "note") {
       this.#options.onReport({ type: "note", level: "warn", message: event.text });
     }
   }
 
-  #sendTimings(pipeline: HostPipeline): void {
-    const entriesMax = Math.floor((limit("datagram_bytes_max") - 4) / hostTiming.bytes);
-    for (;;) {
-      const entries = pipeline.send.takeTimings(entriesMax);
-      const count = entries.length / hostTiming.bytes;
-      if (count === 0) return;
-      const datagram = new Uint8Array(4 + entries.length);
-      datagram[0] = datagramPlane.hostTiming[0];
-      datagram[1] = count;
-      datagram.set(entries, 4);
-      this.#options.connection.sendDatagram(datagram);
-    }
-  }
-
-  #sendStats({ source, encode, send, bitrateKbps, parityPermille }: HostPipeline): void {
+  #sendStats({ figures, send, bitrateKbps, parityPermille }: HostPipeline): void {
     this.#parity?.tick();
     this.#options.connection.send({
       type: "hostStats",
-      framesCaptured: source.counters.get("frames"),
-      framesReplaced: encode.counters.get("frames_replaced"),
+      framesCaptured: figures.framesCaptured,
+      framesReplaced: figures.framesReplaced,
       framesSent: send.counters.get("frames"),
-      keyframes: encode.counters.get("keyframes"),
+      keyframes: figures.keyframes,
       packetsSent: send.counters.get("packets"),
       packetsDropped: send.counters.get("packets_dropped"),
       bytesSent: send.counters.get("packet_bytes"),
@@ -404,6 +421,7 @@ export class HostSession {
     this.#asked.close();
     this.#source?.injector?.releaseAll();
     this.#probe?.close();
+    await this.#modes?.close();
     this.#pipeline?.close();
     this.#pipeline = undefined;
     await this.#source?.destroy();
@@ -459,18 +477,10 @@ function aborted(signal: AbortSignal): Promise<void> {
   return promise;
 }
 
+/** What people call it. */
+export const clientName = ({ name }: MessageOf<"hello">): string =>
+  name === "" ? "a client without a name" : name;
+
 /** Largest shard on a path to this address. */
 export const shardBytesMaxFor = (address: string): number =>
   limit(address.includes(":") ? "shard_bytes_max_v6" : "shard_bytes_max");
-
-/** Hands an input message to the desktop; other messages are none. */
-function injectMessage(injector: Injector, message: Message): void {
-  if (message.type === "key") injector.key(message.usage, message.down);
-  else if (message.type === "button") injector.button(message.button, message.down);
-  else if (message.type === "motion") injector.motion(message.dx, message.dy);
-  else if (message.type === "position") injector.position(message.x, message.y);
-  else if (message.type === "scroll") injector.scroll(message.h, message.v);
-  else if (message.type === "touch") {
-    injector.touch(message.finger, message.phase, message.x, message.y);
-  } else if (message.type === "text") injector.text(message.text);
-}

@@ -39,9 +39,14 @@ export interface PreparedSource {
   /** Why it was chosen, as a sentence. */
   readonly why: string;
   readonly mode: Mode;
-  /** Where input goes; null where there is nothing to control. */
+  /** Where input goes; null where there is nothing to control. Another one after `reconfigure`. */
   readonly injector: Injector | null;
   openStage(wiring: StageWiring): PictureStage;
+  /**
+   * Changes the mode, while no stage is open. Throws PF_MODE_REFUSED when it stays as it was,
+   * PF_SOURCE_FAILED when it is of no more use.
+   */
+  reconfigure(mode: Mode, signal: AbortSignal): Promise<void>;
   /** Ends the desktop and everything that runs in it. After the stage was closed. */
   destroy(): Promise<void>;
 }
@@ -55,17 +60,23 @@ export function prepareSynthetic(mode: Mode, pattern: SourcePattern, why: string
     mark = (mark + 1) % 256;
     source?.setMark(mark);
   };
+  let current = mode;
   return {
     name: "synthetic",
     why,
-    mode,
+    get mode() {
+      return current;
+    },
     injector: new SessionInjector({ ...noInput, key: flip, button: flip }),
+    reconfigure: async (wanted) => {
+      current = wanted;
+    },
     openStage: ({ sink, events, stage }) => {
       source = new SyntheticSource({
         sink,
-        width: mode.width,
-        height: mode.height,
-        refreshMilliHz: mode.refreshMilliHz,
+        width: current.width,
+        height: current.height,
+        refreshMilliHz: current.refreshMilliHz,
         pattern,
         // A still has been drawn after one picture, which is not the end of the session.
         ...(pattern === "still" ? {} : { events }),

@@ -23,6 +23,8 @@ export const eventKind = {
   window_resized: 11,
   focus_lost: 12,
   focus_gained: 13,
+  /** A person asks for the next mode. */
+  next_mode: 14,
   /** a = USB HID usage of page 7, b = 1 down, 0 up. */
   key: 20,
   /** a = button 1 left, 2 middle, 3 right, 4 back, 5 forward, b = 1 down, 0 up. */
@@ -333,6 +335,53 @@ export const presentConfig = layout("present_config", "presenter stage", [
   ["stage", "u32", "stage number for events"],
 ]);
 
+export const planeConfig = layout("plane_config", "packets of one plane, out or in", [
+  ["sink_push", "pointer", "packet sink, called on the receiving thread; of what comes in"],
+  ["sink_context", "pointer", "its context"],
+  ["session", "pointer", "session that carries the packets; must outlive the stage"],
+  ["plane", "u32", "audio or microphone"],
+  ["reserved", "u32", "0"],
+]);
+
+/** What a sound stage is in the graph of PipeWire, or that it is not there. */
+export const soundRole = {
+  /** A sink of its own, to which applications play. */
+  sink: 0,
+  /** Hears what the default sink plays. */
+  monitor: 1,
+  /** Hears the default source. */
+  capture: 2,
+  /** Plays to the default sink. */
+  playback: 3,
+  /** A source of its own, from which applications record. */
+  source: 4,
+  /** Who has the stage's samples pulls them: no part of PipeWire. */
+  pulled: 5,
+} as const;
+export type SoundRole = keyof typeof soundRole;
+
+export const soundConfig = layout("sound_config", "a stage that hears or plays sound", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "packet sink of a stage that hears"],
+  ["sink_context", "pointer", "its context"],
+  ["socket", "chars", "PipeWire's socket, path or name; empty = the user's own server", 108],
+  ["name", "chars", "of the node", 64],
+  ["description", "chars", "of the node, for people", 128],
+  ["role", "u32", "see sound roles"],
+  ["channel_count", "u32", "1, 2, 6 or 8"],
+  ["bitrate_kbps", "u32", "of a stage that hears"],
+  ["stage", "u32", "stage number for events"],
+  ["reserved", "u32", "0"],
+]);
+
+export const speakerConfig = layout("speaker_config", "sound device by SDL", [
+  ["events", "pointer", "event queue, or 0"],
+  ["sink_push", "pointer", "fills the sound block that it gets, on the device's thread"],
+  ["sink_context", "pointer", "its context"],
+  ["channel_count", "u32", "1, 2, 6 or 8"],
+  ["stage", "u32", "stage number for events"],
+]);
+
 /** Knobs: `pf_<kernel>_set(handle, knob, i64 value)`, callable from any thread at any time. */
 export const knob = {
   /** Nanoseconds to add to a host time to get this machine's; INT64_MIN = not known. */
@@ -347,6 +396,8 @@ export const knob = {
   paused: 8,
   /** What the synthetic source's marker shows from the next picture on, 0…255. */
   mark: 9,
+  /** Largest picture that is taken from now on: width × 65,536 + height. */
+  picture_max: 10,
   /** 1 = keys that print come as text of this machine's layout, 0 = by their place. */
   text_input: 9,
   /** 0 = no input events, as while a question is open in the terminal. */

@@ -110,6 +110,7 @@ test("hello comes before welcome, the session's messages after it, and each from
     "pairShare",
     "pairConfirm",
     "approvalAwaited",
+    "placeAwaited",
     "refuse",
     "bye",
     "ping",

@@ -99,6 +99,10 @@ const worst = field(
     burst: unsigned(0x1_ffff),
   }),
 );
+const displays = field(
+  "maps",
+  z.array(z.object({ kind: word, version: word.nullish().transform((v) => v ?? null) })).max(16),
+);
 const level = field(levelNames.join(", "), z.enum(levelNames));
 const keyboardLayout = field("word", z.string().regex(keyboardLayoutPattern));
 const touchPhase = field("down, move, up or cancel", z.enum(["down", "move", "up", "cancel"]));
@@ -141,10 +145,15 @@ export const messages = {
         word,
       )("probe: only for speed tests, so no desktop is needed; pair: for a PIN; else a stream"),
     ),
+    compositor: nullable(
+      field("word", word)("which of the host's desktops is wanted; nil = the host chooses"),
+    ),
     waits: nullable(boolean("true = waits for a person's approval if the host wants pairing")),
     keyboardLayout: nullable(
       keyboardLayout("XKB name of the client's keyboard, as us or de(nodeadkeys); nil = not known"),
     ),
+    audio: nullable(u8("channels of sound that the client wants: 1, 2, 6 or 8; nil = no sound")),
+    microphone: nullable(boolean("true = the client wants to be heard")),
   }),
   welcome: message(
     "host",
@@ -167,6 +176,9 @@ export const messages = {
       stallMs: u32("a hole this old asks for a keyframe"),
       source: field("word", word)("what is captured"),
       sourceWhy: sentence("why this source was chosen"),
+      displays: nullable(
+        displays("desktops that this host can stream: kind, and version where it is known"),
+      ),
       pairing: pairing("whether the host serves devices that it does not know"),
       level: nullable(
         level("what the device may do; nil = it is not paired, and may do all but manage"),
@@ -174,6 +186,8 @@ export const messages = {
       keyboardLayout: nullable(
         keyboardLayout("by which the host reads keys; nil = the desktop's own, or no desktop"),
       ),
+      audio: nullable(u8("channels of the sound that is sent; nil = none is")),
+      microphone: nullable(boolean("true = the client is heard, in mono; else it need not send")),
     },
   ),
   ...pairingMessages,
@@ -184,6 +198,16 @@ export const messages = {
     {
       id: field("word", word)("of the device, as the host shows it"),
       fingerprint: fingerprint("of the device's key, as the host shows it"),
+      timeoutMs: u32("the host waits no longer"),
+    },
+  ),
+  placeAwaited: message(
+    "host",
+    "opening",
+    "all places are taken; Welcome follows when one is free",
+    {
+      ahead: u32("clients that get a place before this one"),
+      clients: u32("clients that the host serves at once"),
       timeoutMs: u32("the host waits no longer"),
     },
   ),
@@ -272,6 +296,7 @@ export const messages = {
     mode: mode("picture"),
     bitrateKbps: u32("bitrate of the encoder"),
     parityPermille: u32("share of parity"),
+    problem: nullable(sentence("why something that was asked for is not in force")),
   }),
   setFec: message("client", "session", "fixes the share of parity, or lets it adapt again", {
     parityPermille: nullable(u32("nil = the host adapts")),

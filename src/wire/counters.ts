@@ -210,6 +210,43 @@ export const counterTables = {
     ["frames_in", "frames_replaced", "frames_presented", "input_events", "failures"],
     ["present_us", "capture_to_presented_us"],
   ),
+  plane: counters("plane", ["packets", "packet_bytes", "packets_dropped", "no_path"]),
+  // silent: frames of nothing that were not sent; overruns: frames that the encoder was too slow
+  // for; restarts: how often PipeWire was lost. Gauge: connected
+  sound_send: counters(
+    "sound_send",
+    ["frames", "packet_bytes", "silent", "overruns", "restarts", "connected", "urgent"],
+    ["capture_to_sent_us"],
+  ),
+  // frames: played, of them recovered: from the packet behind; concealed: missed their turn, late: of
+  // them those that came after it; starved: made up as nothing was left; skipped: to catch up;
+  // pauses: nothing came for long. Gauges: slack_us, the least time that a frame of the
+  // last interval waited, target_us, what that is to be, rate_ppm, 1,000,000 = as it came; connected
+  sound_receive: counters(
+    "sound_receive",
+    [
+      "packets",
+      "dropped_geometry",
+      "dropped_full",
+      "dropped_stale",
+      "duplicates",
+      "frames",
+      "recovered",
+      "concealed",
+      "starved",
+      "late",
+      "skipped",
+      "pauses",
+      "resets",
+      "pulls",
+      "slack_us",
+      "target_us",
+      "rate_ppm",
+      "restarts",
+      "connected",
+    ],
+    ["buffer_us"],
+  ),
   record: counters("record", [
     "units_in",
     "units_dropped",

@@ -22,6 +22,7 @@ const wireLayouts: readonly Layout[] = [
   media.frameHeader,
   media.helloBody,
   media.tipBody,
+  media.soundHeader,
   media.hostTiming,
 ];
 
@@ -89,6 +90,7 @@ function headerBody(): string {
     ...cDefines("PF_FRAME_FLAG_", media.frameFlag),
     ...cDefines("PF_CODEC_", media.codec),
     ...cDefines("PF_PIXEL_", abi.pixelFormat),
+    ...cDefines("PF_SOUND_", abi.soundRole),
     ...cDefines("PF_EVENT_", abi.eventKind),
     ...cDefines("PF_KNOB_", abi.knob),
     `#define PF_SEAL_TAG_BYTES ${media.sealTagBytes}`,

@@ -57,6 +57,15 @@ export const tipBody = layout("tip_body", "body of a tip packet", [
   ["sent", "u32", "1 if any frame was sent yet"],
 ]);
 
+/** Body of an audio or microphone packet: this header, the frame, and the frame before it. */
+export const soundHeader = layout("sound_header", "in front of the frames of a sound packet", [
+  ["capture_ns", "u64", "sender's CLOCK_MONOTONIC when the frame's first sample was captured"],
+  ["frame", "u32", "index of the frame, from 0; one each 5 ms while the source runs"],
+  ["frame_bytes", "u16", "of the frame's Opus packet; what follows it is the frame before"],
+  ["channel_count", "u8", "1, 2, 6 or 8, in the order of Vorbis (RFC 7845, 5.1.1.2)"],
+  ["reserved", "u8", "0"],
+]);
+
 /** One entry of the 0xCF datagram: what the host measured of a frame after its header was sealed. */
 export const hostTiming = layout("host_timing", "entry of a host timing datagram (0xCF)", [
   ["frame", "u32", "index of the frame"],

@@ -10,6 +10,7 @@ import {
   parseFec,
   parseHost,
   parseKeyboardLayout,
+  parseTypedText,
 } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
@@ -19,6 +20,11 @@ const presenters = ["auto", "window", "terminal", "none"] as const;
 
 /** The value of --input-test without one. */
 const usualInputTest = "usual";
+
+/** The value of --compositor without one. */
+const usualChoice = "choose";
+
+const usualMode = "1280x720@60";
 
 /** What this client prefers where the host can do several. */
 const codecsByPreference: readonly CodecName[] = ["h264", "hevc", "av1"];
@@ -40,9 +46,19 @@ export default command({
     },
     mode: {
       type: "string",
-      description: "size and rate of the desktop that the host makes",
-      valueHint: "WxH@Hz",
-      default: "1280x720@60",
+      description:
+        "size and rate of the desktop that the host makes; usual: 1280x720@60, then that of the " +
+        "window. Of several, Ctrl+Alt+Shift+M goes to the next",
+      valueHint: "WxH@Hz[,…]",
+    },
+    "follow-window": {
+      type: "boolean",
+      description: "the desktop gets the size of the window; usual: without --mode",
+    },
+    compositor: {
+      type: "string",
+      description: "which of the host's desktops; without a name, choose of those that it has",
+      valueHint: "[NAME]",
     },
     codec: {
       type: "string",
@@ -101,6 +117,10 @@ export default command({
       description: "this keyboard's layout, for hosts that take it, as us or de(nodeadkeys)",
       valueHint: "LAYOUT",
     },
+    grab: {
+      type: "boolean",
+      description: "begin with the pointer grabbed, as games need it; Ctrl+Alt+Shift+Z frees it",
+    },
     "input-test": {
       type: "string",
       description: "play a script of input, or the usual one again and again; see below",
@@ -113,7 +133,7 @@ export default command({
     ...jsonArgument,
   },
   topic: { title: "SCRIPTS OF INPUT, one event a line", lines: scriptHelp },
-  bareValues: { "input-test": usualInputTest },
+  bareValues: { "input-test": usualInputTest, compositor: usualChoice },
   examples: [
     ["punktfunk connect", "choose one of the hosts that are found in this network"],
     ["punktfunk connect gamingbox", "show the host's desktop at 1280x720@60"],
@@ -129,9 +149,13 @@ export default command({
   ],
   async run({ args, output, interrupted }) {
     const codec = parseChoice(args.codec, "codec", codecs);
+    const modes = args.mode === undefined ? [] : args.mode.split(",").map(parseMode);
     const options = {
       fingerprint: args.fingerprint,
-      mode: parseMode(args.mode),
+      mode: modes[0] ?? parseMode(usualMode),
+      ...(modes.length > 1 ? { modes } : {}),
+      followsWindow: args["follow-window"] ?? modes.length === 0,
+      compositor: args.compositor === usualChoice ? undefined : args.compositor,
       codecs: codec === "auto" ? codecsByPreference : [codec],
       bitrateKbps: args.bitrate === undefined ? null : parseBitrate(args.bitrate),
       fecPermille: parseFec(args.fec),
@@ -139,13 +163,14 @@ export default command({
       present: parseChoice(args.present, "place to show the picture", presenters),
       record: args.record,
       durationMs: args.duration === undefined ? undefined : parseDuration(args.duration),
-      typeText: args.type,
+      typeText: parseTypedText(args.type),
       inputScript: await readInputScript(args["input-test"]),
       keyboard: parseChoice(args.keyboard, "way for keys to travel", keyboards),
+      grab: args.grab === true,
       keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
       waits: args.wait ?? output.interactive,
     };
-    const { pickHost } = await import("../pick-host.ts");
+    const { pickDisplay, pickHost } = await import("../pick-host.ts");
     const target =
       args.host === undefined
         ? await pickHost("connect", { output, signal: interrupted })
@@ -155,19 +180,31 @@ export default command({
     const { askApproval } = await import("../approval.ts");
     const { confirmFingerprint } = await import("../prompts.ts");
     const { liveLine, summaryTable } = await import("../summary.ts");
-    const { showWaiting } = await import("../waiting.ts");
+    const { showPlace, showWaiting } = await import("../waiting.ts");
     const ownFingerprint = await readHostFingerprint();
+    const reaching = {
+      interrupted,
+      confirmFingerprint: output.canAsk
+        ? (host: string, fingerprint: string) => confirmFingerprint(host, fingerprint, interrupted)
+        : undefined,
+    };
+    const compositor =
+      args.compositor === usualChoice
+        ? await pickDisplay(
+            { ...target, fingerprint: options.fingerprint, ownFingerprint },
+            reaching,
+            output,
+          )
+        : options.compositor;
     const result = await runClient(
-      { ...target, ...options, ownFingerprint },
+      { ...target, ...options, compositor, ownFingerprint },
       {
-        interrupted,
-        confirmFingerprint: output.canAsk
-          ? (host, fingerprint) => confirmFingerprint(host, fingerprint, interrupted)
-          : undefined,
+        ...reaching,
         info: (text) => output.info(text),
         warn: (text) => output.warn(text),
         record: (record) => output.record(record),
         approvalAwaited: (awaited) => showWaiting(output, target.host, awaited),
+        placeAwaited: (awaited) => showPlace(output, target.host, awaited),
         askApproval: output.canAsk
           ? (question, signal) => output.question(() => askApproval(question, signal))
           : undefined,

@@ -1,5 +1,5 @@
 import { ExitCode } from "../../base/errors.ts";
-import type { DisplayKind } from "../../host/displays/display.ts";
+import type { DisplayKind } from "../../wire/displays.ts";
 import { parseChoice, parseDuration } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 

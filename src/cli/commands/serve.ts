@@ -1,17 +1,19 @@
 import { hostname } from "node:os";
 import { perMille } from "../../base/units.ts";
+import { sourceNames } from "../../wire/displays.ts";
 import { limit } from "../../wire/limits.ts";
 import {
   parseChoice,
   parseCount,
   parseFec,
+  parseKeyboardLayout,
   parseOwnAddress,
   parsePort,
   parseProbeRate,
 } from "../arguments.ts";
 import { command, jsonArgument } from "../command.ts";
 
-const sources = ["auto", "synthetic", "sway", "wlroots"] as const;
+const sources = ["auto", ...sourceNames] as const;
 const patterns = { moving: "moving", card: "testCard", still: "still" } as const;
 const patternNames = Object.keys(patterns) as (keyof typeof patterns)[];
 
@@ -57,7 +59,7 @@ export default command({
     },
     app: {
       type: "string",
-      description: "what runs in the sway desktop; usual: a terminal",
+      description: "what runs in a desktop that the host starts; usual: a terminal",
       valueHint: "CMD",
     },
     pattern: {
@@ -65,6 +67,12 @@ export default command({
       description: `picture of the synthetic source: ${Object.keys(patterns).join(", ")}`,
       valueHint: "PATTERN",
       default: "moving",
+    },
+    "keyboard-layout": {
+      type: "string",
+      description: "layout of the keyboard in desktops that take one; client: each client's own",
+      valueHint: "LAYOUT|client",
+      default: "client",
     },
     encoder: {
       type: "string",
@@ -84,10 +92,11 @@ export default command({
       valueHint: "RATE",
       default: "3G",
     },
-    "max-sessions": {
+    "max-concurrent": {
       type: "string",
-      description: "clients at once; further ones are refused; usual: as kept, 4 at first",
+      description: "clients at once; further ones wait in a line; usual: as kept, 4 at first",
       valueHint: "COUNT",
+      alias: "max-sessions",
     },
     "mgmt-port": {
       type: "string",
@@ -104,6 +113,7 @@ export default command({
   examples: [
     ["punktfunk serve", "stream the desktop that is there, or a sway desktop of its own"],
     ["punktfunk serve --arm", "the same, and show a PIN for punktfunk pair"],
+    ["punktfunk serve --source mutter --app gnome-terminal", "a headless GNOME Shell's compositor"],
     ["punktfunk serve --source sway --app foot", "a headless sway desktop with a terminal"],
     ["punktfunk serve --source synthetic --port 0 --json", "a test picture, for scripts"],
   ],
@@ -113,7 +123,11 @@ export default command({
     const { managementPortDefault } = await import("../../wire/management.ts");
     const port = parsePort(args.port);
     const fec = parseFec(args.fec);
-    const maxSessions = args["max-sessions"];
+    const maxSessions = args["max-concurrent"];
+    // Started as a service, this process knows nothing of the desktop.
+    const { importEnvironment, importWords } = await import("../../host/readiness/environment.ts");
+    const words = importWords(await importEnvironment());
+    if (words !== "") output.info(words);
     const host = await startHost({
       address: args.bind === undefined ? undefined : parseOwnAddress(args.bind),
       port,
@@ -130,6 +144,7 @@ export default command({
       source: args.source === undefined ? undefined : parseChoice(args.source, "source", sources),
       app: args.app,
       pattern: patterns[parseChoice(args.pattern, "pattern", patternNames)],
+      keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
       encoder: args.encoder,
       parityPermille: fec ?? perMille(limit("parity_permille_default")),
       isParityPinned: fec !== null,

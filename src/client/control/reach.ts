@@ -132,6 +132,12 @@ export interface Wish {
   readonly waits: boolean;
   /** XKB name of this keyboard's layout; undefined = not known. */
   readonly keyboardLayout?: string | undefined;
+  /** Which of the host's desktops is wanted; default: the host chooses. */
+  readonly compositor?: string | undefined;
+  /** Channels of sound that are wanted; default: none. */
+  readonly audio?: number | null;
+  /** Whether this machine's microphone is to be heard; default: no. */
+  readonly microphone?: boolean;
 }
 
 /** The hello of this device on a connection. */
@@ -151,8 +157,11 @@ export function helloOf(
     fecPermille: wish.fecPermille,
     features: [],
     purpose: wish.purpose,
+    compositor: wish.compositor ?? null,
     waits: wish.waits,
     keyboardLayout: wish.keyboardLayout ?? null,
+    audio: wish.audio ?? null,
+    microphone: wish.microphone ?? null,
   };
 }
 
@@ -161,22 +170,43 @@ export type ApprovalHook = (
   awaited: MessageOf<"approvalAwaited"> & { readonly name: string },
 ) => () => void;
 
-/** Hello, and the host's answer. Throws the host's refusal as an error of ours. */
+/** All places are taken. Returns what to call when that is over. */
+export type PlaceHook = (awaited: MessageOf<"placeAwaited">) => () => void;
+
+export interface GreetHooks {
+  readonly approvalAwaited?: ApprovalHook | undefined;
+  readonly placeAwaited?: PlaceHook | undefined;
+}
+
+/**
+ * Hello, and the host's answer; before it the client may have to wait for a person, then for a
+ * place. Throws the host's refusal as an error of ours.
+ */
 export async function greetHost(
   connection: ControlConnection,
   wish: Wish,
-  approvalAwaited?: ApprovalHook,
+  { approvalAwaited, placeAwaited }: GreetHooks = {},
 ): Promise<MessageOf<"welcome">> {
   const name = hostname();
   connection.send(helloOf(connection, await loadDeviceKey(), { ...wish, name }));
-  const first = await connection.receive(["welcome", "refuse", "approvalAwaited"], welcomeMsMax);
-  if (first.type !== "approvalAwaited") return welcomeOf(first);
-  const settled = approvalAwaited?.({ ...first, name });
+  const answers = ["welcome", "refuse", "approvalAwaited", "placeAwaited"] as const;
+  let patienceMs = welcomeMsMax;
+  let over: (() => void) | undefined;
   try {
-    const patienceMs = Math.min(first.timeoutMs, 2 * limit("pending_ms")) + welcomeMsMax;
-    return welcomeOf(await connection.receive(["welcome", "refuse"], patienceMs));
+    for (;;) {
+      const answer = await connection.receive(answers, patienceMs);
+      over?.();
+      over = undefined;
+      if (answer.type === "approvalAwaited") {
+        over = approvalAwaited?.({ ...answer, name });
+        patienceMs = Math.min(answer.timeoutMs, 2 * limit("pending_ms")) + welcomeMsMax;
+      } else if (answer.type === "placeAwaited") {
+        over = placeAwaited?.(answer);
+        patienceMs = Math.min(answer.timeoutMs, limit("place_ms")) + welcomeMsMax;
+      } else return welcomeOf(answer);
+    }
   } finally {
-    settled?.();
+    over?.();
   }
 }
 

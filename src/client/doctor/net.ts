@@ -2,20 +2,16 @@
  * The way to a host, as a client would go it: its name, its control port, its trust, the clock, and
  * media both ways by a short burst as a speed test sends it. Nothing is remembered and nobody asked.
  */
-import { createSocket } from "node:dgram";
-import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
-import { networkInterfaces } from "node:os";
 import { Examination, type ExaminationHooks, wordsOf } from "../../base/diagnosis.ts";
 import { PfError, toPfError } from "../../base/errors.ts";
-import { asRoot, thisManager } from "../../base/install.ts";
+import { thisManager } from "../../base/install.ts";
 import { kbps, millis } from "../../base/units.ts";
 import { EventQueue, nowNs } from "../../ffi/core/core.ts";
 import { MediaSession, UdpPort } from "../../ffi/media/port.ts";
 import type { ControlConnection } from "../../transport/connection.ts";
 import type { MessageOf } from "../../wire/control.ts";
 import { mediaKeys } from "../../wire/exporter.ts";
-import { limit } from "../../wire/limits.ts";
 import { parseMode } from "../../wire/mode.ts";
 import { ClockSync, isLoopback } from "../control/clock.ts";
 import { connectControl } from "../control/connect.ts";
@@ -24,6 +20,7 @@ import { type ResolvedHost, resolveTarget } from "../discovery/resolve.ts";
 import { stageNumber } from "../pipeline.ts";
 import { ClientProbe } from "../probe.ts";
 import { judgeHost, readKnownHosts } from "../trust/known-hosts.ts";
+import { checkBuffers, checkRoute } from "./local.ts";
 
 export interface NetTarget {
   readonly host: string;
@@ -37,8 +34,6 @@ export interface NetTarget {
 /** A burst that no path has trouble with; long enough for packets to come late. */
 const burst = { rate: kbps(4000), duration: millis(300) };
 const lossPctWorth = 1;
-/** A path that carries whole shards with all headers on IPv4 and IPv6. */
-const mtuMin = 1492;
 
 /** Tells a check for each step; later ones are not tried where an earlier one failed. */
 export async function examineNet(target: NetTarget, hooks: ExaminationHooks): Promise<void> {
@@ -102,7 +97,8 @@ async function reach(
     look.signal.throwIfAborted();
     const error = toPfError(thrown);
     const refused = error.code === "PF_FINGERPRINT_MISMATCH";
-    if (!answered) look.fail("control", error.message, openPorts(port));
+    if (!answered)
+      look.fail("control", error.message, openPorts(resolved.addresses[0] ?? "", port));
     else look.fail("trust", error.message, refused ? `punktfunk discover` : pairLine(host));
     return undefined;
   }
@@ -118,13 +114,15 @@ const unknownHost = (host: string, fingerprint: string) =>
 const word = (text: string) => (/^[\w.:[\]-]+$/.test(text) ? text : `'${text}'`);
 const pairLine = (host: string) => `punktfunk pair ${word(host)}`;
 
-/** The firewall's line, to be typed on the host. */
-function openPorts(port: number): string {
+/** What lets clients in, to be typed on the host. */
+function openPorts(address: string, port: number): string {
+  if (isLoopback(address)) return `punktfunk serve --port ${port}`;
+  const range = (sign: string) => `${port}${sign}${port + 1}`;
   const line =
     thisManager() === "apt"
-      ? `sudo ufw allow ${port}:${port + 1}/udp`
-      : `sudo firewall-cmd --permanent --add-port=${port}-${port + 1}/udp && sudo firewall-cmd --reload`;
-  return `punktfunk serve --port ${port} # on the host; its firewall: ${line}`;
+      ? `sudo ufw allow ${range(":")}/udp`
+      : `sudo firewall-cmd --permanent --add-port=${range("-")}/udp && sudo firewall-cmd --reload`;
+  return `${line} # on the host, where punktfunk serve has to run`;
 }
 
 /** Hello, as a speed test says it. */
@@ -202,7 +200,7 @@ async function checkMedia(
     look.progress("Comparing clocks …");
     await checkClock(look, clock);
     look.progress("Sending media both ways …");
-    await checkBurst(look, host, probe, welcome);
+    await checkBurst(look, { host, address: peer.address }, probe, welcome);
   } finally {
     for (const part of opened.reverse()) await part.close();
   }
@@ -222,7 +220,7 @@ async function checkClock(look: Examination, clock: ClockSync): Promise<void> {
 
 async function checkBurst(
   look: Examination,
-  host: string,
+  { host, address }: { readonly host: string; readonly address: string },
   probe: ClientProbe,
   welcome: MessageOf<"welcome">,
 ): Promise<void> {
@@ -233,78 +231,12 @@ async function checkBurst(
       `${packets.sent - packets.lost} of ${packets.sent} packets of up to ${shardBytesMax} bytes ` +
       `came from UDP port ${mediaPort}, with ${jitterUs ?? "unknown"} µs of jitter`;
     const test = `punktfunk speed-test ${word(host)}`;
-    if (packets.sent === packets.lost) look.fail("media", `${words}.`, openPorts(mediaPort - 1));
+    if (packets.sent === packets.lost)
+      look.fail("media", `${words}.`, openPorts(address, mediaPort - 1));
     else if ((lossPct ?? 0) > lossPctWorth) look.warn("media", `${words}: ${lossPct}% lost.`, test);
     else look.ok("media", `${words}.`);
   } catch (thrown) {
     look.signal.throwIfAborted();
-    look.fail("media", wordsOf(thrown), openPorts(mediaPort - 1));
-  }
-}
-
-/** Opens a port as a stream does, and hears what the kernel gives it. */
-function checkBuffers(look: Examination): void {
-  const bytes = limit("socket_bytes");
-  const lines = `net.core.rmem_max=${bytes}\\nnet.core.wmem_max=${bytes}\\n`;
-  const fix =
-    `printf '${lines}' | ${asRoot("tee /etc/sysctl.d/90-punktfunk.conf")} && ` +
-    asRoot("sysctl --system");
-  let events: EventQueue | undefined;
-  try {
-    events = new EventQueue();
-    const port = new UdpPort({ address: "127.0.0.1", port: 0, events, stage: stageNumber.port });
-    const small = events.take().find(({ kind }) => kind === "note");
-    port.close();
-    const mib = (count: number) => `${(count / 2 ** 20).toFixed(1)} MiB`;
-    if (small === undefined) {
-      look.ok("socket buffers", `The kernel gives ${mib(bytes)} each way.`);
-    } else {
-      const given = `The kernel gives ${mib(small.a)} to receive and ${mib(small.b)} to send`;
-      look.warn("socket buffers", `${given}, not ${mib(bytes)}: bursts lose packets.`, fix);
-    }
-  } catch (thrown) {
-    look.fail("socket buffers", toPfError(thrown).sentence(), "npm run setup");
-  } finally {
-    void events?.close();
-  }
-}
-
-/** The interface that leads to the host, and what it carries in one piece. */
-async function checkRoute(look: Examination, address: string): Promise<void> {
-  const own = await localAddress(address).catch((error: Error) => error);
-  if (own instanceof Error) {
-    look.fail("route", `There is no way to ${address}: ${own.message}.`, "ip route");
-    return;
-  }
-  const name = Object.entries(networkInterfaces()).find(([, all]) =>
-    all?.some((each) => each.address === own),
-  )?.[0];
-  const mtu = name === undefined ? Number.NaN : mtuOf(name);
-  if (name === undefined || Number.isNaN(mtu)) {
-    look.ok("route", `This machine is ${own} to it.`);
-  } else if (mtu < mtuMin) {
-    const detail = `${name} carries ${mtu} bytes in one piece, a media packet needs ${mtuMin}.`;
-    look.warn("route", detail, asRoot(`ip link set dev ${name} mtu 1500`));
-  } else {
-    look.ok("route", `It is reached by ${name} from ${own}; the MTU is ${mtu}.`);
-  }
-}
-
-function localAddress(address: string): Promise<string> {
-  const { promise, resolve: found, reject } = Promise.withResolvers<string>();
-  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
-  socket.on("error", reject);
-  socket.connect(9, address, (error?: Error) => {
-    if (error) reject(error);
-    else found(socket.address().address);
-  });
-  return promise.finally(() => socket.close());
-}
-
-function mtuOf(name: string): number {
-  try {
-    return Number(readFileSync(`/sys/class/net/${name}/mtu`, "utf8"));
-  } catch {
-    return Number.NaN;
+    look.fail("media", wordsOf(thrown), openPorts(address, mediaPort - 1));
   }
 }

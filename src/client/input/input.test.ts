@@ -83,6 +83,47 @@ test("a wheel that turned farther than a message can say is cut to what it can",
   expect(checkMessage(sent[0]).kind).toBe("message");
 });
 
+test("a long paste waits for the host, and the keys behind it for the paste", () => {
+  const sent: InputMessage[] = [];
+  let nowMs = 0;
+  let due: { readonly atMs: number; readonly call: () => void } | undefined;
+  const clock = {
+    nowMs: () => nowMs,
+    after: (ms: number, call: () => void) => {
+      due = { atMs: nowMs + ms, call };
+      return () => {
+        due = undefined;
+      };
+    },
+  };
+  const input = new InputForwarder((message) => sent.push(message), clock);
+  const piece = "ü".repeat(60);
+  const pieces = 200;
+  for (let i = 0; i < pieces; i++) input.onEvent({ kind: "text", a: 0, b: 0, text: piece });
+  input.onEvent({ kind: "key", a: keyA, b: 1, text: "" });
+  input.onEvent({ kind: "motion", a: 1, b: 1, text: "" });
+  expect(sent.at(-1)?.type).toBe("motion"); // a pointer waits for nobody
+  expect(sent.length).toBeLessThan(70);
+  // What a host takes, as it counts.
+  let characters = 0;
+  while (due !== undefined) {
+    const { atMs, call } = due;
+    due = undefined;
+    nowMs = atMs;
+    call();
+    characters = sent.filter(({ type }) => type === "text").length * piece.length;
+    expect(characters).toBeLessThanOrEqual(4096 + nowMs);
+  }
+  expect(characters).toBe(pieces * piece.length);
+  expect(sent.at(-1)).toEqual({ type: "key", usage: keyA, down: true });
+  expect(nowMs).toBeWithin(8000, 10_000);
+  for (let i = 0; i < pieces; i++) input.onEvent({ kind: "text", a: 0, b: 0, text: piece });
+  const before = sent.length;
+  input.close();
+  expect(due).toBeUndefined();
+  expect(sent.length).toBe(before);
+});
+
 test("events that are no input send nothing", () => {
   const { sent, give } = forwarder();
   give("focus_gained");

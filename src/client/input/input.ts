@@ -5,6 +5,7 @@
  */
 import type { NativeEvent } from "../../ffi/core/core.ts";
 import type { MessageOf } from "../../wire/control.ts";
+import { type Clock, PacedSender } from "./pace.ts";
 
 export type InputMessage = MessageOf<
   "key" | "button" | "motion" | "position" | "scroll" | "touch" | "text"
@@ -18,6 +19,7 @@ const phases = ["down", "move", "up", "cancel"] as const;
 export class InputForwarder {
   /** How many messages of each kind were sent. */
   readonly sent = { key: 0, button: 0, motion: 0, position: 0, scroll: 0, touch: 0, text: 0 };
+  readonly #paced: PacedSender;
   readonly #send: (message: InputMessage) => void;
   /** Held keys (usages of HID page 7) and buttons, in the order in which they went down. */
   readonly #keys = new Set<number>();
@@ -25,11 +27,12 @@ export class InputForwarder {
   /** Fingers that are down, and where. */
   readonly #fingers = new Map<number, { readonly x: number; readonly y: number }>();
 
-  constructor(send: (message: InputMessage) => void) {
-    this.#send = (message) => {
+  constructor(send: (message: InputMessage) => void, clock?: Clock) {
+    this.#paced = new PacedSender((message) => {
       this.sent[message.type]++;
       send(message);
-    };
+    }, clock);
+    this.#send = (message) => this.#paced.send(message);
   }
 
   /** Takes any native event; those that are no input are left alone. */
@@ -65,6 +68,11 @@ export class InputForwarder {
       default:
         return;
     }
+  }
+
+  /** Drops what waits to be sent: at the end, after which the host releases all by itself. */
+  close(): void {
+    this.#paced.close();
   }
 
   /** Releases all that is held, the last first, so that modifiers outlive what they modify. */

@@ -12,12 +12,9 @@ test("keys travel as text only where both layouts are known and differ, or where
     ["text", null, null, true],
   ] as const;
   for (const [wish, client, host, text] of cases) {
-    expect([wish, client, host, sendsText(wish, { client, host })]).toEqual([
-      wish,
-      client,
-      host,
-      text,
-    ]);
+    const situation = { wish, client, host };
+    expect([situation, sendsText(situation, "window")]).toEqual([situation, text]);
+    expect([situation, sendsText(situation, "terminal")]).toEqual([situation, wish !== "codes"]);
   }
 });
 

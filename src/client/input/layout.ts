@@ -13,13 +13,21 @@ import { keyboardLayoutPattern } from "../../wire/keys.ts";
 
 export type KeyboardWish = "auto" | "codes" | "text";
 
-/** Whether keys that print are sent as text. null = a layout that is not known. */
-export function sendsText(
-  wish: KeyboardWish,
-  layouts: { readonly client: string | null; readonly host: string | null },
-): boolean {
+export interface KeyboardSituation {
+  readonly wish: KeyboardWish;
+  /** Of both ends; null = not known. */
+  readonly client: string | null;
+  readonly host: string | null;
+}
+
+/**
+ * Whether keys that print are sent as text. A terminal says what was typed, and of its place only
+ * what it guesses: there they are, unless it is asked otherwise.
+ */
+export function sendsText(situation: KeyboardSituation, shownIn: "window" | "terminal"): boolean {
+  const { wish, client, host } = situation;
   if (wish !== "auto") return wish === "text";
-  const { client, host } = layouts;
+  if (shownIn === "terminal") return true;
   return client !== null && host !== null && client !== host;
 }
 

@@ -83,6 +83,7 @@ describe("a script of input", () => {
     "button none",
     "scroll 1",
     "text",
+    "text a\u001b[A",
     "wait long",
     "repeat\nkey A",
     "key A\nrepeat",

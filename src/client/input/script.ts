@@ -5,6 +5,7 @@
 import { PfError } from "../../base/errors.ts";
 import { keys } from "../../wire/keys.ts";
 import { limit } from "../../wire/limits.ts";
+import { checkText } from "../../wire/text.ts";
 import type { InputEvent } from "./input.ts";
 
 export interface InputStep {
@@ -114,8 +115,7 @@ const readers: Readonly<Record<string, Reader>> = {
   text: (_, rest) => {
     const escapes: Record<string, string> = { n: "\n", t: "\t", "\\": "\\" };
     const text = rest.replace(/\\([nt\\])/g, (_all, name: string) => escapes[name] as string);
-    const fits = text !== "" && Buffer.byteLength(text) <= limit("text_bytes_max");
-    return fits ? [event("text", 0, 0, text)] : undefined;
+    return text !== "" && checkText(text).ok ? [event("text", 0, 0, text)] : undefined;
   },
   move: ([x, y, ...more]) =>
     more.length === 0 && isNumber(x) && isNumber(y)

@@ -4,6 +4,7 @@ import type { EventQueue } from "../../ffi/core/core.ts";
 import type { Presenter } from "../../ffi/present/presenter.ts";
 import { TerminalPresenter } from "../../ffi/present/terminal.ts";
 import { WindowPresenter } from "../../ffi/present/window.ts";
+import { type KeyboardSituation, sendsText } from "../input/layout.ts";
 import {
   type PresentChoice,
   type PresenterKind,
@@ -21,8 +22,10 @@ export interface OpenPresenterOptions {
   readonly events: EventQueue;
   /** Number by which the presenter's events are known. */
   readonly stage: number;
-  /** Keys that print come as text instead of by their place. */
-  readonly text?: boolean;
+  /** Decides whether keys that print come as text or by their place; default: by their place. */
+  readonly keyboard?: KeyboardSituation;
+  /** A window begins with the pointer and the keyboard grabbed. */
+  readonly grab?: boolean;
 }
 
 export interface OpenedPresenter {
@@ -53,8 +56,9 @@ export function openPresenter(options: OpenPresenterOptions): OpenedPresenter {
 }
 
 function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presenter | null {
-  const { events, stage, title, width, height, text = false } = options;
+  const { events, stage, title, width, height, keyboard, grab = false } = options;
   if (choice.kind === "none") return null;
+  const text = keyboard !== undefined && sendsText(keyboard, choice.kind);
   if (choice.kind === "terminal")
     return new TerminalPresenter({ events, stage, text, input: true });
   const font = findFont();
@@ -65,6 +69,7 @@ function openOne(choice: PresentChoice, options: OpenPresenterOptions): Presente
     width,
     height,
     text,
+    grab,
     ...(font === undefined ? {} : { font }),
   });
 }

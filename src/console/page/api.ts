@@ -24,6 +24,7 @@ const calls = {
   changeSettings: ["PATCH", "/settings"],
   deny: ["POST", "/pending/:id/deny"],
   disarm: ["DELETE", "/pairing"],
+  displays: ["GET", "/displays"],
   kick: ["DELETE", "/sessions/:id"],
   login: ["POST", "/login"],
   logout: ["POST", "/logout"],

@@ -9,7 +9,11 @@
 #include <unistd.h>
 
 #include "copy.h"
+#include "ext-image-capture-source-v1-client.h"
+#include "ext-image-copy-capture-v1-client.h"
 #include "wlr-screencopy-unstable-v1-client.h"
+
+enum { SCREENCOPY_VERSION_MIN = 3 };
 
 static void on_output_removed(void *context, pf_wayland_output *output) {
   pf_capture *self = context;
@@ -18,13 +22,35 @@ static void on_output_removed(void *context, pf_wayland_output *output) {
   for (uint32_t i = 0; i < PF_CAPTURE_COPIES; i++) pf_capture_copy_drop(&self->copies[i]);
 }
 
+/* The newer one where the compositor has it. */
+static pf_result choose_protocol(pf_capture *self) {
+  const pf_wayland_global *globals = self->globals;
+  if (globals[PF_CAPTURE_SOURCES].proxy != NULL && globals[PF_CAPTURE_IMAGES].proxy != NULL) {
+    self->protocol = &pf_capture_image_copy;
+    return PF_OK;
+  }
+  const pf_wayland_global *screencopy = &globals[PF_CAPTURE_SCREENCOPY];
+  self->protocol = &pf_capture_screencopy;
+  if (screencopy->found_version >= SCREENCOPY_VERSION_MIN) return PF_OK;
+  if (screencopy->found_version == 0)
+    return pf_fail(PF_E_MISSING, "the compositor has no %s", screencopy->interface->name);
+  return pf_fail(PF_E_MISSING, "the compositor has %s in version %u, version %u is needed",
+                 screencopy->interface->name, screencopy->found_version, SCREENCOPY_VERSION_MIN);
+}
+
 static pf_result connect_to_output(pf_capture *self) {
-  self->globals[0] =
+  self->globals[PF_CAPTURE_SHM] =
       (pf_wayland_global){.interface = &wl_shm_interface, .version = 1, .version_min = 1};
-  self->globals[1] = (pf_wayland_global){
-      .interface = &zwlr_screencopy_manager_v1_interface, .version = 3, .version_min = 3};
+  self->globals[PF_CAPTURE_SCREENCOPY] =
+      (pf_wayland_global){.interface = &zwlr_screencopy_manager_v1_interface, .version = 3};
+  self->globals[PF_CAPTURE_SOURCES] = (pf_wayland_global){
+      .interface = &ext_output_image_capture_source_manager_v1_interface, .version = 1};
+  self->globals[PF_CAPTURE_IMAGES] =
+      (pf_wayland_global){.interface = &ext_image_copy_capture_manager_v1_interface, .version = 1};
   pf_result result = pf_wayland_open(&self->connection, self->config.socket, self->globals,
                                      PF_ARRAY_COUNT(self->globals));
+  if (result != PF_OK) return result;
+  result = choose_protocol(self);
   if (result != PF_OK) return result;
   self->connection.output_removed = on_output_removed;
   self->connection.context = self;
@@ -121,6 +147,7 @@ PF_EXPORT void pf_capture_close(pf_capture *self) {
   if (self == NULL) return;
   pf_capture_stop(self);
   for (uint32_t i = 0; i < PF_CAPTURE_COPIES; i++) pf_capture_copy_drop(&self->copies[i]);
+  if (self->protocol != NULL) self->protocol->close(self);
   for (uint32_t i = 0; i < self->pool_count; i++) pf_capture_pool_close(self->pools[i]);
   pf_wayland_close(&self->connection);
   if (self->wake.fd >= 0) close(self->wake.fd);

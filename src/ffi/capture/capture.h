@@ -1,12 +1,13 @@
 /*
- * Captures an output of a wlroots compositor by zwlr_screencopy_manager_v1 (version 3) into shared
- * memory, without a further copy: the pictures that are pushed are the buffers that the compositor
- * wrote.
+ * Captures an output of a Wayland compositor by ext-image-copy-capture-v1, else by wlroots'
+ * zwlr_screencopy_manager_v1 (version 3), into shared memory, without a further copy: the pictures
+ * that are pushed are the buffers that the compositor wrote.
  *
- * One thread owns the connection and sleeps until something happens. Two copies are asked for in
- * advance, so that the next frame of the compositor finds a request while the picture before it is
- * handed on. Each copy but the first waits for damage: a still desktop costs nothing and gives no
- * picture. Damage adds up while no copy is asked for, so the last state is never missed.
+ * One thread owns the connection and sleeps until something happens. By screencopy two copies are
+ * asked for in advance, so that the next frame of the compositor finds a request while the picture
+ * before it is handed on; the other protocol has one at a time. Each copy but the first waits for
+ * damage: a still desktop costs nothing and gives no picture. Damage adds up while no copy is asked
+ * for, so the last state is never missed.
  *
  * Rate: an allowance of refresh_mhz pictures per 1,000 seconds, of which two may be asked for in
  * advance where the output itself is no faster, and one where it is.

@@ -1,4 +1,4 @@
-/** Binding of libpf_capture: pictures of a wlroots compositor's output by zwlr_screencopy. */
+/** Binding of libpf_capture: pictures of an output of a wlroots compositor. */
 import { ptr } from "bun:ffi";
 import { type MilliHz, milliHz } from "../../base/units.ts";
 import { captureConfig, captureOutput } from "../../wire/abi.ts";

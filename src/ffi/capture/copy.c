@@ -2,24 +2,18 @@
 
 #include <stdio.h>
 
-#include "wlr-screencopy-unstable-v1-client.h"
-
 /* A compositor that fails may do so for a moment, as while its mode changes; it is asked again. */
 enum { RETRY_MS = 50, FAILURES_IN_ROW_MAX = 60 };
 
-static struct wl_shm *shm_of(pf_capture *self) { return self->globals[0].proxy; }
-static struct zwlr_screencopy_manager_v1 *manager_of(pf_capture *self) {
-  return self->globals[1].proxy;
-}
-
 static void reset(pf_capture_copy *copy) {
-  if (copy->frame != NULL) zwlr_screencopy_frame_v1_destroy(copy->frame);
-  *copy = (pf_capture_copy){.capture = copy->capture};
+  pf_capture *self = copy->capture;
+  self->protocol->forget(copy);
+  *copy = (pf_capture_copy){.capture = self};
 }
 
 void pf_capture_copy_drop(pf_capture_copy *copy) {
   if (copy->buffer != NULL) pf_picture_release(&copy->buffer->picture);
-  reset(copy);
+  if (copy->capture->protocol != NULL) reset(copy);
 }
 
 void pf_capture_finish(pf_capture *self, uint32_t event_kind, const char *words) {
@@ -29,52 +23,21 @@ void pf_capture_finish(pf_capture *self, uint32_t event_kind, const char *words)
   pf_events_post(self->config.events, event_kind, self->config.stage, 0, 0, words);
 }
 
-static void on_buffer(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t format,
-                      uint32_t width, uint32_t height, uint32_t stride) {
-  pf_capture_copy *copy = data;
-  copy->shape = (pf_capture_shape){
-      .shm_format = format, .width = width, .height = height, .stride = stride};
-  copy->known_format = true;
-}
-
-static void on_dmabuf(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t format,
-                      uint32_t width, uint32_t height) {}
-
-static void on_buffer_done(void *data, struct zwlr_screencopy_frame_v1 *frame) {
-  pf_capture_copy *copy = data;
-  copy->state = PF_COPY_SHAPED;
-  if (!copy->known_format)
-    pf_capture_finish(copy->capture, PF_EVENT_FAILED,
-                      "The compositor gives no pictures in shared memory.");
-}
-
-static void on_flags(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t flags) {
-  pf_capture_copy *copy = data;
-  copy->inverted = (flags & ZWLR_SCREENCOPY_FRAME_V1_FLAGS_Y_INVERT) != 0;
-}
-
-static void on_damage(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t x, uint32_t y,
-                      uint32_t width, uint32_t height) {
-  pf_capture *self = ((pf_capture_copy *)data)->capture;
+void pf_capture_count_damage(pf_capture *self, uint64_t pixels) {
   pf_count(self->counters.damage_rectangles, 1);
-  pf_count(self->counters.damage_pixels, (uint64_t)width * height);
+  pf_count(self->counters.damage_pixels, pixels);
 }
 
 /* The compositor's time of the frame, if it is of this clock: not ahead and not long ago. */
-static uint64_t frame_time(uint64_t seconds, uint32_t nanoseconds, uint64_t now_ns) {
-  uint64_t frame_ns = seconds * 1000000000u + nanoseconds;
+static uint64_t frame_time(uint64_t frame_ns, uint64_t now_ns) {
   bool sane = frame_ns <= now_ns && now_ns - frame_ns < 1000000000u;
   return sane ? frame_ns : now_ns;
 }
 
-static void on_ready(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_t seconds_high,
-                     uint32_t seconds_low, uint32_t nanoseconds) {
-  pf_capture_copy *copy = data;
+void pf_capture_copy_deliver(pf_capture_copy *copy, uint64_t frame_ns, bool inverted) {
   pf_capture *self = copy->capture;
   pf_capture_buffer *buffer = copy->buffer;
   uint64_t now_ns = pf_now_ns();
-  uint64_t seconds = (uint64_t)seconds_high << 32 | seconds_low;
-  bool inverted = copy->inverted;
   if (copy->whole) self->needs_whole = false;
   reset(copy);
   self->failures_in_row = 0;
@@ -84,7 +47,7 @@ static void on_ready(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_
 
   pf_picture *picture = &buffer->picture;
   picture->number = self->number++;
-  picture->times = (pf_times){.capture_ns = frame_time(seconds, nanoseconds, now_ns)};
+  picture->times = (pf_times){.capture_ns = frame_time(frame_ns, now_ns)};
   if (inverted) pf_capture_buffer_flip(buffer);
   pf_histogram_span(&self->counters.copy_us, picture->times.capture_ns, now_ns);
   pf_count(self->counters.frames, 1);
@@ -97,8 +60,7 @@ static void on_ready(void *data, struct zwlr_screencopy_frame_v1 *frame, uint32_
   pf_picture_release(picture);
 }
 
-static void on_failed(void *data, struct zwlr_screencopy_frame_v1 *frame) {
-  pf_capture_copy *copy = data;
+void pf_capture_copy_fail(pf_capture_copy *copy) {
   pf_capture *self = copy->capture;
   pf_capture_copy_drop(copy);
   pf_count(self->counters.frames_failed, 1);
@@ -106,23 +68,6 @@ static void on_failed(void *data, struct zwlr_screencopy_frame_v1 *frame) {
   self->retry_ns = pf_now_ns() + RETRY_MS * 1000000ull;
   if (++self->failures_in_row == FAILURES_IN_ROW_MAX)
     pf_capture_finish(self, PF_EVENT_FAILED, "The compositor refuses to have its output captured.");
-}
-
-static const struct zwlr_screencopy_frame_v1_listener frame_listener = {
-    .buffer = on_buffer,
-    .flags = on_flags,
-    .ready = on_ready,
-    .failed = on_failed,
-    .damage = on_damage,
-    .linux_dmabuf = on_dmabuf,
-    .buffer_done = on_buffer_done,
-};
-
-static void ask(pf_capture *self, pf_capture_copy *copy) {
-  copy->frame = zwlr_screencopy_manager_v1_capture_output(
-      manager_of(self), (int32_t)self->config.cursor, self->output->proxy);
-  zwlr_screencopy_frame_v1_add_listener(copy->frame, &frame_listener, copy);
-  copy->state = PF_COPY_ASKED;
 }
 
 static void close_idle_pools(pf_capture *self) {
@@ -139,7 +84,7 @@ pf_result pf_capture_use_shape(pf_capture *self, const pf_capture_shape *shape) 
     return PF_OK;
   close_idle_pools(self);
   if (self->pool_count == PF_CAPTURE_POOLS) return PF_E_FULL;
-  pf_result result = pf_capture_pool_open(shm_of(self), shape, &self->wake,
+  pf_result result = pf_capture_pool_open(self->globals[PF_CAPTURE_SHM].proxy, shape, &self->wake,
                                           &self->pools[self->pool_count]);
   if (result != PF_OK) return result;
   self->pool_count++;
@@ -187,8 +132,7 @@ static uint64_t try_copy(pf_capture *self, pf_capture_copy *copy, uint64_t now_n
   copy->state = PF_COPY_COPYING;
   copy->whole = self->needs_whole;
   self->credit_ns -= cost_ns;
-  if (copy->whole) zwlr_screencopy_frame_v1_copy(copy->frame, buffer->proxy);
-  else zwlr_screencopy_frame_v1_copy_with_damage(copy->frame, buffer->proxy);
+  self->protocol->copy(copy);
   return UINT64_MAX;
 }
 
@@ -216,12 +160,12 @@ uint64_t pf_capture_advance(pf_capture *self, uint64_t now_ns) {
     return UINT64_MAX;
   }
   if (now_ns < self->retry_ns) return self->retry_ns;
-  uint32_t copies = output_is_faster(self) ? 1 : PF_CAPTURE_COPIES;
+  uint32_t copies = output_is_faster(self) ? 1 : self->protocol->copies;
   uint64_t again_ns = UINT64_MAX;
   earn_credit(self, copies, now_ns);
   for (uint32_t i = 0; i < copies && !self->finished; i++) {
     pf_capture_copy *copy = &self->copies[i];
-    if (copy->state == PF_COPY_NONE) ask(self, copy);
+    if (copy->state == PF_COPY_NONE) self->protocol->ask(copy);
     if (copy->state != PF_COPY_SHAPED || whole_under_way(self)) continue;
     uint64_t copy_ns = try_copy(self, copy, now_ns);
     if (copy_ns < again_ns) again_ns = copy_ns;

@@ -60,6 +60,16 @@ typedef struct pf_times {
   uint32_t host_queue_us, host_encode_us;
 } pf_times;
 
+/* A picture's memory as devices know it: one plane of rows `pitch` bytes apart, `offset` into a DMA
+ * buffer. The descriptor is the picture's. */
+typedef struct pf_dmabuf {
+  int fd;
+  uint32_t fourcc; /* as DRM names pixel formats (drm_fourcc.h) */
+  uint64_t modifier;
+  uint32_t offset, pitch;
+  size_t bytes; /* of the buffer */
+} pf_dmabuf;
+
 /*
  * A raw picture, counted by reference. The owner (a source or a decoder) makes it from its own pool
  * with a count of 1, pushes it, and releases it. Whoever keeps it after push returns retains it.
@@ -73,6 +83,7 @@ struct pf_picture {
   uint32_t width, height;
   uint8_t *plane[3];
   uint32_t stride[3];
+  const pf_dmabuf *dmabuf; /* the same pixels, for devices; NULL = only memory */
   uint64_t number; /* counts the pictures of this source, from 0 */
   pf_times times;
   void (*recycle)(pf_picture *);
@@ -98,6 +109,19 @@ typedef struct pf_access_unit {
   uint32_t codec; /* PF_CODEC_* */
   pf_times times;
 } pf_access_unit;
+
+/* One packet's body, as it is sealed or was opened. `data` is borrowed during push. */
+typedef struct pf_packet {
+  const uint8_t *data;
+  uint32_t bytes;
+  uint64_t time_ns; /* when it came; 0 = it goes out */
+} pf_packet;
+
+/* Samples that are asked for: whom it is pushed to fills them, all of them, before it returns. */
+typedef struct pf_sound_block {
+  float *samples; /* interleaved, in the channel order of Vorbis */
+  uint32_t frames; /* per channel */
+} pf_sound_block;
 
 /* Counters have one writer each and are read without a lock. */
 #define pf_count(field, n)                                                                     \

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1587035020u
+#define PF_ABI_HASH 1354859393u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -75,12 +75,21 @@
 #define PF_PAIR_SCRYPT_PARALLEL 1 /* p: more would only cost time, not memory */
 #define PF_DEVICES_MAX 1024 /* paired devices of a host: its file is written as a whole */
 #define PF_PENDING_MAX 16 /* devices that wait for approval at once: what a person can look over */
+#define PF_PLACE_MS 300000 /* how long a client waits for a place that is free */
+#define PF_PLACES_AWAITED_MAX 16 /* clients that wait for one at once */
 #define PF_PENDING_MS 180000 /* how long a device waits for approval */
 #define PF_PENDING_PER_ADDRESS_MAX 2 /* of them from one address, which may be a router's */
 #define PF_PENDING_CROWDED_COUNT 8 /* from as many on an address gets only its first one */
 #define PF_PENDING_REMEMBERED_MAX 256 /* requests denied or withdrawn that still count for their address */
 #define PF_CLOCK_ROUNDS 8 /* probes of the clock; the one of least round trip counts */
 #define PF_CLOCK_TIMEOUT_MS 2000 /* what an end that does not answer may cost */
+#define PF_SOUND_RATE_HZ 48000 /* Opus's own rate */
+#define PF_SOUND_FRAME_SAMPLES 240 /* 5 ms: what a frame waits for its end is part of the latency */
+#define PF_SOUND_CHANNELS_MAX 8 /* 7.1 */
+#define PF_SOUND_FRAME_BYTES_MAX 640 /* two frames and their header fit any packet; 1 Mbps */
+#define PF_SOUND_SLOTS 64 /* frames that a receiver holds: 320 ms, then it begins anew */
+#define PF_SOUND_SLACK_US_MIN 7500 /* a lost frame comes with the next one, 5 ms later */
+#define PF_SOUND_SLACK_US_MAX 60000 /* more delay than that is worse than a gap */
 #define PF_EVENT_QUEUE_COUNT 4096 /* events that wait for TypeScript */
 #define PF_EVENT_TEXT_BYTES 128 /* an event's text, zero-terminated */
 #define PF_HISTOGRAM_SUB_BUCKETS 32 /* 3% resolution */
@@ -101,6 +110,12 @@
 #define PF_PIXEL_I420 1
 #define PF_PIXEL_NV12 2
 #define PF_PIXEL_RGBX 3
+#define PF_SOUND_SINK 0
+#define PF_SOUND_MONITOR 1
+#define PF_SOUND_CAPTURE 2
+#define PF_SOUND_PLAYBACK 3
+#define PF_SOUND_SOURCE 4
+#define PF_SOUND_PULLED 5
 #define PF_EVENT_NONE 0
 #define PF_EVENT_STARTED 1
 #define PF_EVENT_FAILED 2
@@ -115,6 +130,7 @@
 #define PF_EVENT_WINDOW_RESIZED 11
 #define PF_EVENT_FOCUS_LOST 12
 #define PF_EVENT_FOCUS_GAINED 13
+#define PF_EVENT_NEXT_MODE 14
 #define PF_EVENT_KEY 20
 #define PF_EVENT_BUTTON 21
 #define PF_EVENT_MOTION 22
@@ -131,6 +147,7 @@
 #define PF_KNOB_FULLSCREEN 7
 #define PF_KNOB_PAUSED 8
 #define PF_KNOB_MARK 9
+#define PF_KNOB_PICTURE_MAX 10
 #define PF_KNOB_TEXT_INPUT 9
 #define PF_KNOB_INPUT_ENABLED 10
 #define PF_SEAL_TAG_BYTES 16
@@ -227,6 +244,22 @@ typedef struct pf_tip_body {
 _Static_assert(sizeof(pf_tip_body) == 8, "pf_tip_body");
 _Static_assert(offsetof(pf_tip_body, frame) == 0, "frame");
 _Static_assert(offsetof(pf_tip_body, sent) == 4, "sent");
+
+/* in front of the frames of a sound packet */
+typedef struct pf_sound_header {
+  uint64_t capture_ns; /* sender's CLOCK_MONOTONIC when the frame's first sample was captured */
+  uint32_t frame; /* index of the frame, from 0; one each 5 ms while the source runs */
+  uint16_t frame_bytes; /* of the frame's Opus packet; what follows it is the frame before */
+  uint8_t channel_count; /* 1, 2, 6 or 8, in the order of Vorbis (RFC 7845, 5.1.1.2) */
+  uint8_t reserved; /* 0 */
+} pf_sound_header;
+#define PF_SOUND_HEADER_BYTES 16
+_Static_assert(sizeof(pf_sound_header) == 16, "pf_sound_header");
+_Static_assert(offsetof(pf_sound_header, capture_ns) == 0, "capture_ns");
+_Static_assert(offsetof(pf_sound_header, frame) == 8, "frame");
+_Static_assert(offsetof(pf_sound_header, frame_bytes) == 12, "frame_bytes");
+_Static_assert(offsetof(pf_sound_header, channel_count) == 14, "channel_count");
+_Static_assert(offsetof(pf_sound_header, reserved) == 15, "reserved");
 
 /* entry of a host timing datagram (0xCF) */
 typedef struct pf_host_timing {
@@ -496,6 +529,22 @@ _Static_assert(offsetof(pf_pipewire_server, version) == 0, "version");
 _Static_assert(offsetof(pf_pipewire_server, session_manager) == 32, "session_manager");
 _Static_assert(offsetof(pf_pipewire_server, reserved) == 36, "reserved");
 
+/* packets of one plane, out or in */
+typedef struct pf_plane_config {
+  void *sink_push; /* packet sink, called on the receiving thread; of what comes in */
+  void *sink_context; /* its context */
+  void *session; /* session that carries the packets; must outlive the stage */
+  uint32_t plane; /* audio or microphone */
+  uint32_t reserved; /* 0 */
+} pf_plane_config;
+#define PF_PLANE_CONFIG_BYTES 32
+_Static_assert(sizeof(pf_plane_config) == 32, "pf_plane_config");
+_Static_assert(offsetof(pf_plane_config, sink_push) == 0, "sink_push");
+_Static_assert(offsetof(pf_plane_config, sink_context) == 8, "sink_context");
+_Static_assert(offsetof(pf_plane_config, session) == 16, "session");
+_Static_assert(offsetof(pf_plane_config, plane) == 24, "plane");
+_Static_assert(offsetof(pf_plane_config, reserved) == 28, "reserved");
+
 /* UDP port with its receiving thread */
 typedef struct pf_port_config {
   void *events; /* event queue, or 0 */
@@ -732,6 +781,34 @@ _Static_assert(sizeof(pf_sink_ref) == 16, "pf_sink_ref");
 _Static_assert(offsetof(pf_sink_ref, push) == 0, "push");
 _Static_assert(offsetof(pf_sink_ref, context) == 8, "context");
 
+/* a stage that hears or plays sound */
+typedef struct pf_sound_config {
+  void *events; /* event queue, or 0 */
+  void *sink_push; /* packet sink of a stage that hears */
+  void *sink_context; /* its context */
+  char socket[108]; /* PipeWire's socket, path or name; empty = the user's own server */
+  char name[64]; /* of the node */
+  char description[128]; /* of the node, for people */
+  uint32_t role; /* see sound roles */
+  uint32_t channel_count; /* 1, 2, 6 or 8 */
+  uint32_t bitrate_kbps; /* of a stage that hears */
+  uint32_t stage; /* stage number for events */
+  uint32_t reserved; /* 0 */
+} pf_sound_config;
+#define PF_SOUND_CONFIG_BYTES 344
+_Static_assert(sizeof(pf_sound_config) == 344, "pf_sound_config");
+_Static_assert(offsetof(pf_sound_config, events) == 0, "events");
+_Static_assert(offsetof(pf_sound_config, sink_push) == 8, "sink_push");
+_Static_assert(offsetof(pf_sound_config, sink_context) == 16, "sink_context");
+_Static_assert(offsetof(pf_sound_config, socket) == 24, "socket");
+_Static_assert(offsetof(pf_sound_config, name) == 132, "name");
+_Static_assert(offsetof(pf_sound_config, description) == 196, "description");
+_Static_assert(offsetof(pf_sound_config, role) == 324, "role");
+_Static_assert(offsetof(pf_sound_config, channel_count) == 328, "channel_count");
+_Static_assert(offsetof(pf_sound_config, bitrate_kbps) == 332, "bitrate_kbps");
+_Static_assert(offsetof(pf_sound_config, stage) == 336, "stage");
+_Static_assert(offsetof(pf_sound_config, reserved) == 340, "reserved");
+
 /* synthetic source */
 typedef struct pf_source_config {
   void *events; /* event queue, or 0 */
@@ -755,6 +832,22 @@ _Static_assert(offsetof(pf_source_config, refresh_mhz) == 32, "refresh_mhz");
 _Static_assert(offsetof(pf_source_config, pattern) == 36, "pattern");
 _Static_assert(offsetof(pf_source_config, stage) == 40, "stage");
 _Static_assert(offsetof(pf_source_config, frame_limit) == 44, "frame_limit");
+
+/* sound device by SDL */
+typedef struct pf_speaker_config {
+  void *events; /* event queue, or 0 */
+  void *sink_push; /* fills the sound block that it gets, on the device's thread */
+  void *sink_context; /* its context */
+  uint32_t channel_count; /* 1, 2, 6 or 8 */
+  uint32_t stage; /* stage number for events */
+} pf_speaker_config;
+#define PF_SPEAKER_CONFIG_BYTES 32
+_Static_assert(sizeof(pf_speaker_config) == 32, "pf_speaker_config");
+_Static_assert(offsetof(pf_speaker_config, events) == 0, "events");
+_Static_assert(offsetof(pf_speaker_config, sink_push) == 8, "sink_push");
+_Static_assert(offsetof(pf_speaker_config, sink_context) == 16, "sink_context");
+_Static_assert(offsetof(pf_speaker_config, channel_count) == 24, "channel_count");
+_Static_assert(offsetof(pf_speaker_config, stage) == 28, "stage");
 
 /* keeps the newest picture for a reader */
 typedef struct pf_tap_config {
@@ -1012,6 +1105,47 @@ typedef struct pf_present_counters {
   pf_histogram present_us;
   pf_histogram capture_to_presented_us;
 } pf_present_counters;
+
+typedef struct pf_plane_counters {
+  uint64_t packets;
+  uint64_t packet_bytes;
+  uint64_t packets_dropped;
+  uint64_t no_path;
+} pf_plane_counters;
+
+typedef struct pf_sound_send_counters {
+  uint64_t frames;
+  uint64_t packet_bytes;
+  uint64_t silent;
+  uint64_t overruns;
+  uint64_t restarts;
+  uint64_t connected;
+  uint64_t urgent;
+  pf_histogram capture_to_sent_us;
+} pf_sound_send_counters;
+
+typedef struct pf_sound_receive_counters {
+  uint64_t packets;
+  uint64_t dropped_geometry;
+  uint64_t dropped_full;
+  uint64_t dropped_stale;
+  uint64_t duplicates;
+  uint64_t frames;
+  uint64_t recovered;
+  uint64_t concealed;
+  uint64_t starved;
+  uint64_t late;
+  uint64_t skipped;
+  uint64_t pauses;
+  uint64_t resets;
+  uint64_t pulls;
+  uint64_t slack_us;
+  uint64_t target_us;
+  uint64_t rate_ppm;
+  uint64_t restarts;
+  uint64_t connected;
+  pf_histogram buffer_us;
+} pf_sound_receive_counters;
 
 typedef struct pf_record_counters {
   uint64_t units_in;

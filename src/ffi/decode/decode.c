@@ -38,6 +38,7 @@ struct pf_decode {
   atomic_bool stopping, dead;
   _Atomic uint64_t stall_ns; /* when a keyframe was asked for; 0 = none is awaited */
   _Atomic int64_t clock_offset_ns;
+  _Atomic uint32_t picture_max; /* width << 16 | height */
   /* of the decoder's thread */
   bool needs_keyframe;
   uint32_t keyframe_failures, width, height;
@@ -80,6 +81,7 @@ PF_EXPORT pf_result pf_decode_open(const pf_decode_config *config, pf_decode **o
   memcpy(&decode->sink, &config->sink_push, sizeof decode->sink);
   decode->needs_keyframe = true;
   atomic_store(&decode->clock_offset_ns, PF_CLOCK_UNKNOWN);
+  atomic_store(&decode->picture_max, config->width << 16 | config->height);
   pf_result result = pf_decoder_open(&decode->decoder, config);
   if (result == PF_OK)
     result = pf_unit_queue_open(&decode->queue, config->queue_count,
@@ -141,13 +143,13 @@ static bool is_planar(const AVFrame *frame) {
 }
 
 static pf_result check_picture(const pf_decode *decode, const AVFrame *frame) {
-  const pf_decode_config *config = &decode->config;
+  uint32_t max = atomic_load(&decode->picture_max), width = max >> 16, height = max & 0xFFFF;
   if (!is_planar(frame) && frame->format != AV_PIX_FMT_NV12)
     return pf_fail(PF_E_UNSUPPORTED, "the stream is not 8-bit 4:2:0");
-  if (frame->width < 1 || frame->width > (int)config->width || frame->height < 1 ||
-      frame->height > (int)config->height)
+  if (frame->width < 1 || frame->width > (int)width || frame->height < 1 ||
+      frame->height > (int)height)
     return pf_fail(PF_E_BOUNDS, "a picture of %dx%d exceeds the negotiated %ux%u", frame->width,
-                   frame->height, config->width, config->height);
+                   frame->height, width, height);
   return PF_OK;
 }
 
@@ -219,6 +221,8 @@ static pf_result decode_unit(pf_decode *decode, const pf_queued_unit *queued) {
   pf_histogram_span(&decode->counters.queue_us, there_ns, begin_ns);
   decode->times[(uint64_t)decode->pts % TIMES_COUNT] = unit->times;
   bool keyframe = (unit->flags & PF_FRAME_FLAG_KEY) != 0;
+  uint32_t max = atomic_load(&decode->picture_max);
+  pf_decoder_limit(&decode->decoder, max >> 16, max & 0xFFFF);
   pf_result result = pf_decoder_send(&decode->decoder, queued->buffer, unit->bytes, decode->pts++,
                                      keyframe);
   while (result == PF_OK && !atomic_load(&decode->stopping)) {
@@ -310,6 +314,13 @@ PF_EXPORT void pf_decode_close(pf_decode *decode) {
 }
 
 PF_EXPORT pf_result pf_decode_set(pf_decode *decode, uint32_t knob, int64_t value) {
+  if (knob == PF_KNOB_PICTURE_MAX) {
+    uint32_t width = (uint32_t)value >> 16, height = (uint32_t)value & 0xFFFF;
+    if (width < 1 || width > PF_WIDTH_MAX || height < 1 || height > PF_HEIGHT_MAX)
+      return pf_fail(PF_E_ARGUMENT, "%ux%u is not a mode", width, height);
+    atomic_store(&decode->picture_max, (uint32_t)value);
+    return PF_OK;
+  }
   if (knob != PF_KNOB_CLOCK_OFFSET_NS)
     return pf_fail(PF_E_ARGUMENT, "the decoder has no knob %u", knob);
   atomic_store(&decode->clock_offset_ns, value);

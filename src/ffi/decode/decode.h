@@ -12,7 +12,8 @@
  *
  * Posts `format` (a = width, b = height, text: the decoder) for the first picture and when its size
  * changes, `first_frame`, and `failed` when a picture is larger than negotiated or of a format that
- * can't be shown. Knob: PF_KNOB_CLOCK_OFFSET_NS, for the histogram capture_to_decoded_us.
+ * can't be shown. Knobs: PF_KNOB_CLOCK_OFFSET_NS, for the histogram capture_to_decoded_us;
+ * PF_KNOB_PICTURE_MAX, another size that was negotiated.
  */
 #ifndef PF_DECODE_H
 #define PF_DECODE_H

@@ -63,9 +63,13 @@ export class DecodeStage {
   readonly counters: Counters<typeof counterTables.decode>;
   /** libavcodec's name of the decoder, with the hardware type if there is one: `h264 (vaapi)`. */
   readonly decoder: string;
+  #widthMax: number;
+  #heightMax: number;
   #address: Address;
 
   constructor(options: DecodeOptions) {
+    this.#widthMax = options.width;
+    this.#heightMax = options.height;
     const config = writeLayout(decodeConfig, {
       ...sinkFields(options.sink ?? noSink),
       events: options.events?.address ?? 0,
@@ -110,6 +114,17 @@ export class DecodeStage {
       knob.clock_offset_ns,
       offsetNs ?? clockUnknown,
     );
+    check(result, "PF_DECODER_FAILED", "The decoder");
+  }
+
+  /** Takes pictures of this size too: what was negotiated anew. The bound never falls. */
+  raisePictureMax(width: number, height: number): void {
+    if (this.#address === 0) return;
+    this.#widthMax = Math.max(this.#widthMax, width);
+    this.#heightMax = Math.max(this.#heightMax, height);
+    const { functions, check } = decode();
+    const max = BigInt(this.#widthMax * 65_536 + this.#heightMax);
+    const result = functions.pf_decode_set(pointer(this.#address), knob.picture_max, max);
     check(result, "PF_DECODER_FAILED", "The decoder");
   }
 

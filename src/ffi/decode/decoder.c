@@ -60,6 +60,10 @@ static pf_result open_device(pf_decoder *decoder, const pf_decode_config *config
   return PF_OK;
 }
 
+void pf_decoder_limit(pf_decoder *decoder, uint32_t width, uint32_t height) {
+  decoder->context->max_pixels = (int64_t)(width + BLOCK) * (height + BLOCK);
+}
+
 static void configure(pf_decoder *decoder, const pf_decode_config *config) {
   AVCodecContext *context = decoder->context;
   long cores = config->threads != 0 ? (long)config->threads : sysconf(_SC_NPROCESSORS_ONLN);
@@ -68,8 +72,7 @@ static void configure(pf_decoder *decoder, const pf_decode_config *config) {
   context->flags |= AV_CODEC_FLAG_LOW_DELAY;
   context->opaque = &decoder->words;
   context->pkt_timebase = (AVRational){1, 1000};
-  /* No memory for a picture that is larger than what was negotiated. */
-  context->max_pixels = (int64_t)(config->width + BLOCK) * (config->height + BLOCK);
+  pf_decoder_limit(decoder, config->width, config->height);
   if (decoder->device != NULL) {
     context->hw_device_ctx = av_buffer_ref(decoder->device);
     context->get_format = choose_format;

@@ -21,6 +21,8 @@ typedef struct pf_decoder {
 
 pf_result pf_decoder_open(pf_decoder *decoder, const pf_decode_config *config);
 void pf_decoder_close(pf_decoder *decoder);
+/* No memory is taken for a picture that is larger than this. */
+void pf_decoder_limit(pf_decoder *decoder, uint32_t width, uint32_t height);
 /* Hands in `bytes` of `buffer`, which it may refer to afterwards. PF_E_LIBRARY: not decodable. */
 pf_result pf_decoder_send(pf_decoder *decoder, AVBufferRef *buffer, uint32_t bytes, int64_t pts,
                           bool keyframe);

@@ -158,12 +158,15 @@ static pf_result encode_one(pf_encode *encode, const job *work) {
     if (times.capture_ns != 0 && times.capture_ns < work->resumed_ns)
       times.capture_ns = work->resumed_ns;
     result = pf_encoder_load(encode->encoder, work->picture);
-    pf_picture_release(work->picture);
     encode->loaded = result == PF_OK;
   }
+  /* A device reads a DMA buffer until it has encoded it. */
+  bool kept = work->picture != NULL && work->picture->dmabuf != NULL;
+  if (work->picture != NULL && !kept) pf_picture_release(work->picture);
   if (result == PF_OK) result = pf_encoder_set_bitrate(encode->encoder, work->bitrate_kbps);
   pf_coded coded;
   if (result == PF_OK) result = pf_encoder_encode(encode->encoder, work->keyframe, &coded);
+  if (kept) pf_picture_release(work->picture);
   if (result != PF_OK) return result;
   times.encode_end_ns = pf_now_ns();
   if (times.capture_ns != 0 && times.capture_ns <= encode->begin_ns)

@@ -53,6 +53,8 @@ pf_result pf_surface_open(pf_surface *surface, const pf_encode_config *config,
 }
 
 void pf_surface_close(pf_surface *surface) {
+  pf_import_close(surface->import);
+  surface->import = NULL;
   av_frame_free(&surface->picture);
   av_frame_free(&surface->uploaded);
   av_buffer_unref(&surface->frames);
@@ -76,7 +78,25 @@ static pf_result make_writable(pf_surface *surface) {
   return PF_OK;
 }
 
+/* False: it has to go through memory. */
+static bool import(pf_surface *surface, const pf_picture *picture) {
+  if (picture->dmabuf == NULL || surface->uploaded == NULL || surface->import_failed) return false;
+  if (surface->import != NULL && !pf_import_fits(surface->import, picture)) {
+    pf_import_close(surface->import);
+    surface->import = NULL;
+  }
+  pf_result result = PF_OK;
+  if (surface->import == NULL)
+    result = pf_import_open(surface->device, picture->width, picture->height, picture->format,
+                            surface->picture->format, &surface->import);
+  if (result == PF_OK) result = pf_import_load(surface->import, picture, surface->uploaded);
+  surface->import_failed = result != PF_OK;
+  if (result == PF_OK) describe(surface->uploaded);
+  return result == PF_OK;
+}
+
 pf_result pf_surface_load(pf_surface *surface, const pf_picture *picture) {
+  if (import(surface, picture)) return PF_OK;
   pf_result result = make_writable(surface);
   if (result != PF_OK) return result;
   const AVFrame *frame = surface->picture;

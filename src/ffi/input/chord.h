@@ -1,6 +1,6 @@
 /*
- * Typing by a keyboard that knows nothing but keys: which ones to press and release for a character,
- * whatever is held meanwhile.
+ * Typing by a keyboard that knows nothing but keys: which ones to press and release for a
+ * character, whatever is held meanwhile.
  */
 #ifndef PF_INPUT_CHORD_H
 #define PF_INPUT_CHORD_H

@@ -39,8 +39,8 @@ enum { PF_INPUT_SETTLE_MS = 300 };
 typedef struct pf_input pf_input;
 
 /* Connects, makes the devices and starts the thread. PF_E_MISSING: no such socket, device, output
- * or protocol; PF_E_ARGUMENT: no such keyboard layout; PF_E_UNSUPPORTED: the desktop gives no devices;
- * PF_E_CLOSED: it does not answer. */
+ * or protocol; PF_E_ARGUMENT: no such keyboard layout; PF_E_UNSUPPORTED: the desktop gives no
+ * devices; PF_E_CLOSED: it does not answer. */
 pf_result pf_input_open(const pf_input_config *config, pf_input **out);
 /* Releases all that is down, discards what is queued, and frees; takes 200 ms at most, for a
  * compositor that hangs. NULL is allowed. */

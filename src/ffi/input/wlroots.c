@@ -51,7 +51,15 @@ static pf_result send_keymap(struct zwp_virtual_keyboard_v1 *keyboard, const cha
   return good ? PF_OK : pf_fail(PF_E_SYSTEM, "a keymap in memory: %s", strerror(error));
 }
 
-static void set_slots(pf_input_devices *self, const pf_input_slots *wanted);
+/* Gives the characters slots (beginning anew where they do not fit) and sends the keymap. */
+static void set_slots(pf_input_devices *self, const pf_input_slots *wanted) {
+  if (self->slots.count + wanted->count > PF_INPUT_SLOTS) self->slots.count = 0;
+  for (uint32_t i = 0; i < wanted->count; i++)
+    self->slots.characters[self->slots.count++] = wanted->characters[i];
+  char text[PF_INPUT_MAP_BYTES];
+  uint32_t bytes = pf_input_slots_map(&self->slots, text);
+  if (send_keymap(self->text_keyboard, text, bytes) != PF_OK) pf_count(self->counters->failures, 1);
+}
 
 static pf_result open_keyboards(pf_input_devices *self) {
   struct wl_seat *seat = self->globals[0].proxy;
@@ -252,16 +260,6 @@ bool pf_input_devices_can_type(pf_input_devices *self, uint32_t character) { ret
 static bool needs_slot(const pf_input_devices *self, uint32_t character) {
   if (find_way(self, character) != NULL) return false;
   return pf_input_slots_find(&self->slots, character) < 0;
-}
-
-/* Gives the characters slots (beginning anew where they do not fit) and sends the keymap. */
-static void set_slots(pf_input_devices *self, const pf_input_slots *wanted) {
-  if (self->slots.count + wanted->count > PF_INPUT_SLOTS) self->slots.count = 0;
-  for (uint32_t i = 0; i < wanted->count; i++)
-    self->slots.characters[self->slots.count++] = wanted->characters[i];
-  char text[PF_INPUT_MAP_BYTES];
-  uint32_t bytes = pf_input_slots_map(&self->slots, text);
-  if (send_keymap(self->text_keyboard, text, bytes) != PF_OK) pf_count(self->counters->failures, 1);
 }
 
 /* A change of the keymap costs every application: it is made for all characters that wait. */

@@ -117,7 +117,7 @@ static pf_result open_all(pf_input_devices *self, const pf_input_config *config)
   if (result != PF_OK) return result;
   wl_seat_add_listener(self->globals[1].proxy, &seat_listener, self);
   org_kde_kwin_fake_input_authenticate(fake(self), "punktfunk",
-                                       "to pass on the input of a client that streams this desktop");
+                                       "to pass on the input of who sees this desktop");
   pf_kwin_region_open(&self->region, &self->connection, config->region);
   /* The capabilities, then the keyboard's map; a seat gets its keyboard with the first device. */
   result = pf_wayland_roundtrip(&self->connection, PF_WAYLAND_ANSWER_MS);
@@ -284,7 +284,7 @@ void pf_input_devices_release(pf_input_devices *self) {
     else if (self->down[code] == 1 + PF_INPUT_BUTTON) send_button(self, code, false);
   }
   bool touched = false;
-  for (uint32_t finger = 0; finger < PF_TOUCH_FINGERS_MAX; finger++) touched |= self->fingers[finger];
+  for (uint32_t i = 0; i < PF_TOUCH_FINGERS_MAX; i++) touched = touched || self->fingers[i];
   if (touched) org_kde_kwin_fake_input_touch_cancel(fake(self));
   memset(self->fingers, 0, sizeof self->fingers);
 }

@@ -4,9 +4,9 @@
  * first one there is (stream_output).
  *
  * KWin gives a virtual output the size that is asked for and 60 Hz. Another rate is set by
- * kde_output_management_v2, which takes modes of any size and rate from version 18 on; the mode that
- * is active is then read back from kde_output_device_v2. Where the rate can't be set the output
- * keeps the one it has, as pf_kwin_describe tells.
+ * kde_output_management_v2, which takes modes of any size and rate from version 18 on; the mode
+ * that is active is then read back from kde_output_device_v2. Where the rate can't be set the
+ * output keeps the one it has, as pf_kwin_describe tells.
  *
  * KWin has these protocols only for programs whose desktop entry names them in
  * X-KDE-Wayland-Interfaces.

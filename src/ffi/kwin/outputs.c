@@ -1,5 +1,5 @@
-/* Most of what KWin tells about an output is of no interest here: one dispatcher takes the events by
- * their names, instead of a listener with a function for each of forty. */
+/* Most of what KWin tells about an output is of no interest here: one dispatcher takes the events
+ * by their names, instead of a listener with a function for each of forty. */
 #include "outputs.h"
 
 #include <stdio.h>

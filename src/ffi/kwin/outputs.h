@@ -1,7 +1,7 @@
 /*
- * The outputs of KWin as kde_output_device_v2 tells them: their names, their modes and the mode that
- * is active. Up to KWin 6.5 each is a global; from version 21 of the protocol on, one global, the
- * registry, announces them.
+ * The outputs of KWin as kde_output_device_v2 tells them: their names, their modes and the mode
+ * that is active. Up to KWin 6.5 each is a global; from version 21 of the protocol on, one global,
+ * the registry, announces them.
  */
 #ifndef PF_KWIN_OUTPUTS_H
 #define PF_KWIN_OUTPUTS_H

@@ -1,6 +1,6 @@
 MEDIA_SOURCES := media/port.c media/session.c media/loss.c media/blocks.c media/send.c \
   media/send_thread.c media/assembly.c media/pool.c media/loss_report.c media/order.c \
-  media/receive.c media/probe_filler.c media/probe_meter.c \
+  media/receive.c media/probe_filler.c media/probe_meter.c media/plane.c \
   udp/udp.c udp/address.c udp/queue.c \
   seal/seal.c seal/seal_ipsec_mb.c seal/seal_openssl.c seal/replay.c
 SHARED_SOURCES += $(MEDIA_SOURCES)

@@ -38,6 +38,12 @@ const symbols = {
   pf_meter_sink: { args: ["ptr", "ptr"], returns: "void" },
   pf_meter_begin: { args: ["ptr"], returns: "void" },
   pf_meter_counters_block: { args: ["ptr"], returns: "ptr" },
+  pf_plane_send_open: { args: ["ptr", "ptr"], returns: "i32" },
+  pf_plane_send_close: { args: ["ptr"], returns: "void" },
+  pf_plane_send_sink: { args: ["ptr", "ptr"], returns: "void" },
+  pf_plane_send_counters_block: { args: ["ptr"], returns: "ptr" },
+  pf_plane_receive_open: { args: ["ptr", "ptr"], returns: "i32" },
+  pf_plane_receive_close: { args: ["ptr"], returns: "void" },
 } as const;
 
 let library: ReturnType<typeof openLibrary<typeof symbols>> | undefined;

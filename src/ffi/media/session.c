@@ -29,7 +29,7 @@ struct pf_session {
   pf_loss_counts probe_loss;  /* while there was one, up to the last that has left */
   pf_address peer;    /* where the newest hello came from */
   struct in6_addr own; /* and went to; unspecified = not known */
-  pf_plane_handler handlers[2]; /* of probe, of all the rest */
+  pf_plane_handler handlers[4]; /* of probe, audio, microphone, and all the rest */
   uint64_t next_hello_ns;
   bool seen_frames;
   pf_session_counters counters;
@@ -109,7 +109,16 @@ PF_EXPORT const char *pf_session_cipher(const pf_session *session) {
 uint32_t pf_session_tag(const pf_session *session) { return session->tag; }
 
 static pf_plane_handler *handler_of(pf_session *session, uint8_t plane) {
-  return &session->handlers[plane == PF_PLANE_PROBE ? 0 : 1];
+  switch (plane) {
+    case PF_PLANE_PROBE:
+      return &session->handlers[0];
+    case PF_PLANE_AUDIO:
+      return &session->handlers[1];
+    case PF_PLANE_MICROPHONE:
+      return &session->handlers[2];
+    default:
+      return &session->handlers[3];
+  }
 }
 
 static pf_loss_counts loss_of_probe(const pf_session *session) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pipewire/extensions/metadata.h>
 #include <spa/utils/result.h>
 
 /* Never undone: libpipewire's own users in this process may still need it. */
@@ -105,6 +106,12 @@ void pf_pipewire_close(pf_pipewire *self) {
   if (self->context != NULL) pw_context_destroy(self->context);
   pw_thread_loop_destroy(self->loop);
   *self = (pf_pipewire){0};
+}
+
+bool pf_pipewire_is_session_manager(const char *type, const struct spa_dict *properties) {
+  if (strcmp(type, PW_TYPE_INTERFACE_Metadata) != 0 || properties == NULL) return false;
+  const char *name = spa_dict_lookup(properties, PW_KEY_METADATA_NAME);
+  return name != NULL && strcmp(name, "default") == 0;
 }
 
 pf_result pf_pipewire_roundtrip(pf_pipewire *self) {

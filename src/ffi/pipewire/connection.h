@@ -35,7 +35,7 @@ typedef struct pf_pipewire {
   struct pw_context *context;
   struct pw_core *core;
   struct spa_hook core_hook;
-  int pending;  /* sequence of the roundtrip that is waited for */
+  int pending;  /* sequence of the roundtrip that is waited for; 0 = none */
   bool gone;    /* the server is gone; on the loop's thread or under the lock */
   bool refused; /* the server refused something; its words are in `words` */
   char words[PF_PIPEWIRE_WORDS]; /* of the last error; empty = none */
@@ -68,5 +68,9 @@ pf_result pf_pipewire_roundtrip(pf_pipewire *self);
 bool pf_pipewire_wait(pf_pipewire *self, uint64_t deadline_ns);
 /* On the loop's thread: wakes who waits. */
 static inline void pf_pipewire_news(pf_pipewire *self) { pw_thread_loop_signal(self->loop, false); }
+
+/* Whether a global of the registry is what every session manager has, and none but they: the
+ * defaults. Without one nothing is connected to anything. */
+bool pf_pipewire_is_session_manager(const char *type, const struct spa_dict *properties);
 
 #endif

@@ -21,6 +21,15 @@ test.skipIf(!pipeWireInstalled)(
   },
 );
 
+test.skipIf(!pipeWireInstalled)("a probe misses the session manager", async () => {
+  await using server = await startPipeWire({ sessionManager: false });
+  const probe = probePipeWire(server.socketPath);
+  expect(probe.ok).toBe(false);
+  expect(probe.why).toMatch(
+    /^PipeWire [\d.]+ answers, but no session manager runs: start wireplumber\.$/,
+  );
+});
+
 test("a probe of a server that was never there says where it looked", () => {
   expect(probePipeWire("/nowhere/pipewire-0")).toEqual({
     ok: false,

@@ -4,15 +4,10 @@
 
 #include "connection.h"
 
-#include <pipewire/extensions/metadata.h>
-
 static void on_global(void *data, uint32_t id, uint32_t permissions, const char *type,
                       uint32_t version, const struct spa_dict *properties) {
   pf_pipewire_server *out = data;
-  if (strcmp(type, PW_TYPE_INTERFACE_Metadata) != 0 || properties == NULL) return;
-  const char *name = spa_dict_lookup(properties, PW_KEY_METADATA_NAME);
-  /* Every session manager keeps the defaults there, and none but they. */
-  if (name != NULL && strcmp(name, "default") == 0) out->session_manager = 1;
+  if (pf_pipewire_is_session_manager(type, properties)) out->session_manager = 1;
 }
 
 static const struct pw_registry_events registry_events = {

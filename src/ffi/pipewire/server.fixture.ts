@@ -16,9 +16,16 @@ export const pipeWireInstalled = programs.every((name) => Bun.which(name) !== nu
 export interface PipeWireOptions {
   /** Whom the servers run as; default: the tests' own user. */
   readonly user?: { readonly uid: number; readonly gid: number };
+  /** Whether WirePlumber runs too; default true. */
+  readonly sessionManager?: boolean;
   /** Address of a message bus to use; default: one of its own. */
   readonly bus?: string;
+  /** Its threads run before all others, if the system lets them: sound in time on a busy machine. */
+  readonly isUrgent?: boolean;
 }
+
+/** For `sh -c`: runs its arguments as a program that runs before all others. */
+export const urgently = 'chrt -f 5 true 2>&- && set -- chrt -f 5 "$@"; exec "$@"';
 
 /** WirePlumber 0.4 and 0.5, each in its own words: no devices of this machine. */
 const policy = `
@@ -86,6 +93,7 @@ export class PipeWireServer implements AsyncDisposable {
     this.#bus ??= await this.#startBus();
     this.#pipewire ??= this.#startServer("pipewire");
     await this.#answers(["pw-cli", "info", "0"], "name: ");
+    if (this.#options.sessionManager === false) return;
     this.#wireplumber ??= this.#startServer("wireplumber");
     await this.#answers(["pw-metadata", "-n", "default"], 'Found "default"');
   }
@@ -94,7 +102,13 @@ export class PipeWireServer implements AsyncDisposable {
   async kill(): Promise<void> {
     const both = [this.#pipewire, this.#wireplumber].filter((one) => one !== undefined);
     this.#pipewire = this.#wireplumber = undefined;
-    for (const { pid } of both) process.kill(await pid, "SIGKILL");
+    for (const { pid } of both) {
+      try {
+        process.kill(await pid, "SIGKILL");
+      } catch {
+        // WirePlumber may have gone with PipeWire.
+      }
+    }
     for (const { process: one } of both) {
       await one.exited;
       this.#clients.delete(one);
@@ -132,7 +146,8 @@ export class PipeWireServer implements AsyncDisposable {
 
   #startServer(name: string): Server {
     const pid = Promise.withResolvers<number>();
-    const command = ["sh", "-c", `echo $$; exec ${name}`];
+    const how = this.#options.isUrgent === true ? urgently : 'exec "$@"';
+    const command = ["sh", "-c", `echo $$; ${how}`, "sh", name];
     const started = this.spawn(command, (line) => pid.resolve(Number(line)));
     return { process: started, pid: pid.promise };
   }

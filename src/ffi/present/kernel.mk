@@ -16,3 +16,9 @@ C_TESTS += present_test
 present_test_SOURCES := present/present_test.c present/testcard.c $(terminal_SOURCES)
 present_test_PACKAGES := $(terminal_PACKAGES)
 present_test_LIBS := $(terminal_LIBS)
+
+C_TESTS += terminal_keys_test
+terminal_keys_test_SOURCES := present/terminal_keys_test.c present/terminal_keys.c
+
+FUZZERS += terminal_keys_fuzz
+terminal_keys_fuzz_SOURCES := present/terminal_keys_fuzz.c present/terminal_keys.c

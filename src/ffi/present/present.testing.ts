@@ -191,6 +191,8 @@ export class TestDisplay {
         "1",
         "-nolisten",
         "tcp",
+        // Else it forgets the keyboard's layout with its last client.
+        "-noreset",
         "-screen",
         "0",
         `${size.width}x${size.height}x24`,

@@ -68,7 +68,7 @@ typedef struct pf__terminal_input {
   atomic_bool wanted, active; /* what is asked for, and what is in force */
   atomic_bool text;           /* keys that print come as text, where the terminal tells both */
   atomic_bool can_pixels;     /* the terminal said that it can tell the mouse in pixels */
-  bool in_pixels;             /* and does */
+  atomic_bool in_pixels;      /* and does */
   pthread_mutex_t lock;       /* of the area */
   pf__terminal_area area;
   pf__keys keys;

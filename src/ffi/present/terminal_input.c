@@ -61,7 +61,7 @@ static bool place(pf_presenter *presenter, const pf__keys_event *event, uint32_t
   pthread_mutex_lock(&input->lock);
   pf__terminal_area area = input->area;
   pthread_mutex_unlock(&input->lock);
-  bool pixels = input->in_pixels && area.cell_width > 0 && area.cell_height > 0;
+  bool pixels = atomic_load(&input->in_pixels) && area.cell_width > 0 && area.cell_height > 0;
   double width = area.columns, height = area.rows;
   double across = event->x - 0.5 - area.left, down = event->y - 0.5 - area.top;
   if (pixels) {
@@ -227,13 +227,13 @@ void pf__terminal_input_follow(pf_presenter *presenter) {
   } else if (!wanted && active) {
     atomic_store(&input->active, false);
     atomic_store(&input->can_pixels, false);
-    input->in_pixels = false;
+    atomic_store(&input->in_pixels, false);
     wake(input);
     pf__tty_write(&presenter->tty, &presenter->front, PF_TERMINAL_INPUT_END,
                   sizeof PF_TERMINAL_INPUT_END - 1);
-  } else if (active && atomic_load(&input->can_pixels) && !input->in_pixels) {
+  } else if (active && atomic_load(&input->can_pixels) && !atomic_load(&input->in_pixels)) {
     pf__tty_write(&presenter->tty, &presenter->front, IN_PIXELS, sizeof IN_PIXELS - 1);
-    input->in_pixels = true;
+    atomic_store(&input->in_pixels, true);
   }
 }
 

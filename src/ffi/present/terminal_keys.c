@@ -89,6 +89,7 @@ static void handle_escaped(pf__keys *keys, uint8_t byte) {
   bool shifted;
   keys->state = PF__KEYS_PLAIN;
   if (byte == '[') keys->state = PF__KEYS_CSI;
+  else if (keys->pasting) handle_plain(keys, byte); /* what is pasted presses no keys */
   else if (byte == 'O') keys->state = PF__KEYS_SS3;
   else if (byte == 'P' || byte == ']' || byte == '_' || byte == '^' || byte == 'X')
     keys->state = PF__KEYS_STRING;
@@ -268,6 +269,8 @@ static void handle_sequence(pf__keys *keys, char final) {
   } else if (final == '~' && (number == 200 || number == 201)) {
     flush_text(keys);
     keys->pasting = number == 200;
+  } else if (keys->pasting) {
+    return;
   } else if (final == '~') {
     handle_key(keys, usage_of_number(number), in.value[1]);
   } else if (final == 'u') {

@@ -1,8 +1,8 @@
 /*
  * What a terminal sends when keys are pressed, as events. Understands what every terminal sends
  * (characters, control characters, xterm's sequences of keys), reports of the mouse (SGR 1006),
- * pasted text (2004), the focus (1004), and the keyboard protocol of kitty, which tells of releases,
- * of keys by their place and of every modifier. No I/O and no memory of its own.
+ * pasted text (2004), the focus (1004), and the keyboard protocol of kitty, which tells of
+ * releases, of keys by their place and of every modifier. No I/O and no memory of its own.
  *
  * A terminal without kitty's protocol tells what was typed, not which key: what prints comes as
  * text, the rest as keys that go down and up at once.

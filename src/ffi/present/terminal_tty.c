@@ -12,7 +12,9 @@
 #define CANCEL "\x18" /* ends a control sequence that was cut off */
 #define STRING_END ESCAPE "\\" /* ends a cut-off kitty or sixel picture */
 #define ENTER ESCAPE "[?1049h" ESCAPE "[?25l" ESCAPE "[0m" ESCAPE "[2J"
-#define LEAVE CANCEL STRING_END PF_TERMINAL_INPUT_END ESCAPE "[?2026l" ESCAPE "[0m" ESCAPE "[?25h" ESCAPE "[?1049l"
+#define LEAVE                                                                       \
+  CANCEL STRING_END PF_TERMINAL_INPUT_END ESCAPE "[?2026l" ESCAPE "[0m" ESCAPE "[?25h" \
+         ESCAPE "[?1049l"
 
 #define POLL_MS 100
 #define LEAVE_WAIT_MS 300 /* for a terminal that reads nothing */

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EventQueue } from "../core/core.ts";
+import { InputDevices } from "../input/input.ts";
 import { EventLog, setNativeEnvironment, TestCards, until } from "./present.testing.ts";
 import { WindowPresenter } from "./window.ts";
 
@@ -90,4 +91,51 @@ test("a Wayland session gets a Wayland window: it shows, fills the screen, and i
   window.close();
   await events.close();
   expect(cards.live).toBe(0);
+});
+
+test("a Wayland window tells keys by place or as text, and the wheel", async () => {
+  const events = new EventQueue();
+  const log = new EventLog(events);
+  // Without a keyboard nothing has the focus.
+  const socketPath = join(folder, find(/^wayland-\d+$/) as string);
+  const keyboard = new InputDevices({ socketPath, layout: "de" });
+  const window = new WindowPresenter({ events, title: "typed", ...picture });
+  const cards = new TestCards(window.sink());
+  window.start();
+  const [q, y, altGr, ctrl] = [16, 21, 100, 29];
+  const tap = (code: number, ...held: number[]) => {
+    for (const each of held) keyboard.key(each, true);
+    keyboard.key(code, true);
+    keyboard.key(code, false);
+    for (const each of held) keyboard.key(each, false);
+  };
+  const usages = { q: 20, z: 29, altGr: 230, ctrl: 224 };
+  try {
+    await log.one("focus_gained");
+    cards.push(picture);
+    await until(() => window.counters.get("frames_presented") > 0, "a picture");
+    tap(q, altGr);
+    await log.one("key", ({ a, b }) => a === usages.altGr && b === 0);
+    const pressed = () => log.of("key").flatMap(({ a, b }) => (b === 1 ? [a] : []));
+    expect(pressed()).toEqual([usages.altGr, usages.q]);
+    expect(log.of("text")).toEqual([]);
+    log.clear();
+    window.setText(true);
+    keyboard.position(32_768, 32_768);
+    await log.one("position");
+    tap(q, altGr);
+    tap(y);
+    tap(y, ctrl);
+    await log.one("key", ({ a, b }) => a === usages.ctrl && b === 0);
+    expect(log.of("text").map(({ text }) => text)).toEqual(["@", "z"]);
+    expect(pressed()).toEqual([usages.ctrl, usages.z]); // the letter of a command
+    log.clear();
+    keyboard.scroll(0, 120);
+    const { a, b } = await log.one("scroll");
+    expect([a, b]).toEqual([0, 120]);
+  } finally {
+    keyboard.close();
+    window.close();
+    await events.close();
+  }
 });

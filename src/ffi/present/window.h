@@ -51,7 +51,9 @@ typedef struct pf__window_finger {
 typedef struct pf__window_input {
   bool enabled;
   bool text; /* keys that print come as text, unless the pointer is grabbed */
+  uint16_t modifiers; /* KMOD_* as of the last key event; SDL's own are those of now */
   bool pressed[PF_USAGE_LAST + 1];
+  uint8_t sent_as[PF_USAGE_LAST + 1]; /* by place: the usage that a key went down as, 0 = none */
   uint32_t buttons; /* bit n = button n is down */
   int32_t motion_x, motion_y;
   bool moved_to; /* position_x and _y wait to be posted */

@@ -167,9 +167,10 @@ test("text is what this machine's layout makes of the keys, and commands stay ke
   }
   const typed = log.of("text").map(({ text }) => text);
   expect(typed).toEqual(["z", ",", "ä", "@", "€", "&"]);
-  const [leftShift, leftCtrl, z] = [225, 224, 29];
+  // The letter of a command is what counts: Y, where others have Z.
+  const [leftShift, leftCtrl, y] = [225, 224, 28];
   const pressed = log.of("key").filter(({ b }) => b === 1);
-  expect(pressed.map(({ a }) => a)).toEqual([leftShift, leftCtrl, z, 40]);
+  expect(pressed.map(({ a }) => a)).toEqual([leftShift, leftCtrl, y, 40]);
   expect(log.of("key")).toHaveLength(2 * pressed.length);
 });
 
@@ -256,7 +257,8 @@ test("beside the picture there is no place to point at, but a drag sticks to the
   const { window, cards, log } = await open();
   await show(window, cards, { width: 480, height: 480 });
   await display.xdotool("mousemove", "600", "300", "mousemove", "640", "360");
-  await log.one("position");
+  const middle = 32_813;
+  await log.one("position", ({ a, b }) => a === middle && b === middle);
   log.clear();
   await display.xdotool("mousemove", "100", "300", "click", "1", "mousemove", "640", "360");
   await log.one("position");

@@ -86,6 +86,10 @@ static bool handle_command(pf_presenter *presenter, const SDL_Keysym *key) {
     case SDLK_t:
       pf__window_set_text(presenter, !presenter->input.text);
       return true;
+    case SDLK_m:
+      pf_events_post(presenter->front.events, PF_EVENT_NEXT_MODE, presenter->front.stage, 0, 0,
+                     NULL);
+      return true;
     case SDLK_q:
       pf__window_post_closed(presenter);
       return true;
@@ -95,19 +99,21 @@ static bool handle_command(pf_presenter *presenter, const SDL_Keysym *key) {
 }
 
 /* A letter with one of these held is a command, whatever it prints. */
-static bool is_command(void) { return (SDL_GetModState() & (KMOD_CTRL | KMOD_LALT | KMOD_GUI)); }
+static bool is_command(const pf__window_input *input) {
+  return (input->modifiers & (KMOD_CTRL | KMOD_LALT | KMOD_GUI)) != 0;
+}
 
 /*
  * Whether a key is only there to write: one that prints, or changes what others print. Its text
  * comes as an event of its own, when the layout, its dead keys or an input method have made it.
  */
-static bool is_for_text(SDL_Scancode code) {
+static bool is_for_text(const pf__window_input *input, SDL_Scancode code) {
   if (code == SDL_SCANCODE_RALT || code == SDL_SCANCODE_CAPSLOCK ||
       code == SDL_SCANCODE_NUMLOCKCLEAR)
     return true;
-  if (is_command()) return false;
+  if (is_command(input)) return false;
   if (code >= SDL_SCANCODE_KP_1 && code <= SDL_SCANCODE_KP_PERIOD)
-    return (SDL_GetModState() & KMOD_NUM) != 0;
+    return (input->modifiers & KMOD_NUM) != 0;
   return (code >= SDL_SCANCODE_A && code <= SDL_SCANCODE_0) ||
          (code >= SDL_SCANCODE_SPACE && code <= SDL_SCANCODE_SLASH) ||
          (code >= SDL_SCANCODE_KP_DIVIDE && code <= SDL_SCANCODE_KP_PLUS) ||
@@ -117,20 +123,34 @@ static bool is_for_text(SDL_Scancode code) {
 }
 
 static void handle_text(pf_presenter *presenter, const SDL_TextInputEvent *event) {
-  if (!writes(presenter) || is_command()) return;
+  if (!writes(presenter) || is_command(&presenter->input)) return;
   pf__window_input_flush(presenter);
   pf__window_post(presenter, PF_EVENT_TEXT, 0, 0, event->text);
+}
+
+/*
+ * What a key is sent as: its place. A command among text is meant by its letter, which is sent as
+ * the key that has it on a US keyboard, and so on most others.
+ */
+static uint32_t usage_of(const pf_presenter *presenter, const SDL_Keysym *key) {
+  bool is_letter = key->sym >= SDLK_a && key->sym <= SDLK_z;
+  if (is_letter && writes(presenter) && is_command(&presenter->input))
+    return PF_USAGE_FIRST + (uint32_t)(key->sym - SDLK_a);
+  return (uint32_t)key->scancode;
 }
 
 static void handle_key(pf_presenter *presenter, const SDL_KeyboardEvent *event) {
   pf__window_input *input = &presenter->input;
   bool down = event->type == SDL_KEYDOWN;
+  input->modifiers = event->keysym.mod;
   if (event->repeat != 0) return;
   if (down && handle_command(presenter, &event->keysym)) return;
-  uint32_t usage = (uint32_t)event->keysym.scancode;
-  if (!input->enabled || usage < PF_USAGE_FIRST || usage > PF_USAGE_LAST) return;
+  uint32_t place = (uint32_t)event->keysym.scancode;
+  if (!input->enabled || place < PF_USAGE_FIRST || place > PF_USAGE_LAST) return;
+  if (down) input->sent_as[place] = (uint8_t)usage_of(presenter, &event->keysym);
+  uint32_t usage = input->sent_as[place];
   if (input->pressed[usage] == down) return;
-  if (down && writes(presenter) && is_for_text(event->keysym.scancode)) return;
+  if (down && writes(presenter) && is_for_text(input, event->keysym.scancode)) return;
   pf__window_input_flush(presenter);
   input->pressed[usage] = down;
   post(presenter, PF_EVENT_KEY, usage, down ? 1 : 0);

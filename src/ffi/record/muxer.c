@@ -82,6 +82,31 @@ static pf_result extract_extradata(AVCodecParameters *parameters, const pf_acces
              : pf_fail(PF_E_LIBRARY, "the first keyframe has no parameter sets");
 }
 
+bool pf_muxer_size(pf_muxer *muxer, const pf_access_unit *keyframe, uint32_t *width,
+                   uint32_t *height) {
+  enum AVCodecID id = codec_id(muxer->config->codec);
+  if (muxer->parser == NULL) {
+    muxer->parser = av_parser_init((int)id);
+    muxer->parsing = avcodec_alloc_context3(NULL);
+    if (muxer->parser == NULL || muxer->parsing == NULL) return false;
+    muxer->parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+    muxer->parsing->codec_id = id;
+    muxer->parsing->codec_type = AVMEDIA_TYPE_VIDEO;
+  }
+  AVPacket *packet = muxer->packet; /* the parser reads beyond the end */
+  if (av_new_packet(packet, (int)keyframe->bytes) < 0) return false;
+  memcpy(packet->data, keyframe->data, keyframe->bytes);
+  uint8_t *out = NULL;
+  int out_bytes = 0;
+  av_parser_parse2(muxer->parser, muxer->parsing, &out, &out_bytes, packet->data, packet->size,
+                   AV_NOPTS_VALUE, AV_NOPTS_VALUE, 0);
+  av_packet_unref(packet);
+  if (muxer->parser->width < 1 || muxer->parser->height < 1) return false;
+  *width = (uint32_t)muxer->parser->width;
+  *height = (uint32_t)muxer->parser->height;
+  return true;
+}
+
 pf_result pf_muxer_begin(pf_muxer *muxer, const pf_access_unit *keyframe) {
   AVCodecParameters *parameters = muxer->format->streams[0]->codecpar;
   pf_result result = extract_extradata(parameters, keyframe, muxer->packet);
@@ -143,6 +168,9 @@ pf_result pf_muxer_close(pf_muxer *muxer) {
     avformat_free_context(muxer->format);
     muxer->format = NULL;
   }
+  if (muxer->parser != NULL) av_parser_close(muxer->parser);
+  avcodec_free_context(&muxer->parsing);
+  muxer->parser = NULL;
   av_packet_free(&muxer->packet);
   return result;
 }

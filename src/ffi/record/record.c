@@ -1,5 +1,6 @@
 #include "record.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ struct pf_record {
   atomic_bool dead;
   /* of the recorder's thread */
   bool needs_keyframe, unflushed;
+  uint32_t part;           /* files before this one */
+  char first_path[1024];
   pf_record_counters counters;
 };
 
@@ -30,6 +33,8 @@ PF_EXPORT pf_result pf_record_open(const pf_record_config *config, pf_record **o
   pf_record *record = calloc(1, sizeof *record);
   if (record == NULL) return pf_fail(PF_E_MEMORY, "no memory for the recording");
   record->config = *config;
+  memcpy(record->first_path, config->path, sizeof record->first_path);
+  record->first_path[sizeof record->first_path - 1] = '\0';
   record->needs_keyframe = true;
   pf_result result = pf_unit_queue_open(&record->queue, QUEUE_COUNT, QUEUE_BYTES);
   if (result == PF_OK) result = pf_muxer_open(&record->muxer, &record->config);
@@ -50,6 +55,31 @@ static void push_unit(void *context, void *item) {
     pf_count(record->counters.units_dropped, 1);
 }
 
+/* NAME-2.mkv after NAME.mkv. */
+static void name_next(pf_record *record) {
+  const char *first = record->first_path, *dot = strrchr(first, '.');
+  if (dot == NULL || strchr(dot, '/') != NULL) dot = first + strlen(first);
+  snprintf(record->config.path, sizeof record->config.path, "%.*s-%u%s", (int)(dot - first), first,
+           ++record->part + 1, dot);
+}
+
+/* A file of a container has one size of pictures: another one goes to a file of its own. */
+static pf_result follow_size(pf_record *record, const pf_access_unit *keyframe) {
+  pf_record_config *config = &record->config;
+  uint32_t width = config->width, height = config->height;
+  if (!pf_muxer_size(&record->muxer, keyframe, &width, &height) ||
+      (width == config->width && height == config->height))
+    return PF_OK;
+  config->width = width;
+  config->height = height;
+  bool container = strcmp(config->format, "matroska") == 0 || strcmp(config->format, "mp4") == 0;
+  if (!container || !record->muxer.begun) return PF_OK;
+  pf_result result = pf_muxer_close(&record->muxer);
+  if (result != PF_OK) return result;
+  name_next(record);
+  return pf_muxer_open(&record->muxer, config);
+}
+
 static pf_result write_unit(pf_record *record, const pf_queued_unit *queued) {
   const pf_access_unit *unit = &queued->unit;
   const pf_record_config *config = &record->config;
@@ -61,6 +91,10 @@ static pf_result write_unit(pf_record *record, const pf_queued_unit *queued) {
   }
   if (record->needs_keyframe && !keyframe) return PF_OK;
   record->needs_keyframe = false;
+  if (keyframe) {
+    pf_result result = follow_size(record, unit);
+    if (result != PF_OK) return result;
+  }
   if (!record->muxer.begun) {
     pf_result result = pf_muxer_begin(&record->muxer, unit);
     if (result != PF_OK) return result;

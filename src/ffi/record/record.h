@@ -7,6 +7,8 @@
  * clusters (matroska) are closed and handed to the system after half a second, so that a program
  * that is killed leaves a file that plays. `stop` writes what is queued and finishes the file.
  *
+ * When the size of the pictures changes, a container goes on in another file, NAME-2 after NAME.
+ *
  * Posts `started` (text: the path) when the first keyframe is written, `note` when units were
  * dropped, and `failed` (text: why) when the file can't be written any more: then the rest is
  * ignored and what was written stays.

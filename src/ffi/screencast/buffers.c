@@ -16,9 +16,9 @@ static pf_slot_state state_of(const pf_slot *slot) {
 
 /* Makes what a device wrote visible here, or ends that (linux/dma-buf.h). */
 static void synchronise(const pf_slot *slot, uint64_t edge) {
-  if (slot->sync_fd < 0) return;
+  if (slot->dma_fd < 0) return;
   struct dma_buf_sync sync = {.flags = edge | DMA_BUF_SYNC_READ};
-  while (ioctl(slot->sync_fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 && (errno == EINTR || errno == EAGAIN))
+  while (ioctl(slot->dma_fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 && (errno == EINTR || errno == EAGAIN))
     continue;
 }
 
@@ -32,11 +32,12 @@ static void recycle(pf_picture *picture) {
 
 static void free_slot(pf_slot *slot) {
   if (slot->mapping != NULL) munmap(slot->mapping, slot->bytes);
-  if (slot->sync_fd >= 0) close(slot->sync_fd);
+  if (slot->dma_fd >= 0) close(slot->dma_fd);
   slot->memory = slot->mapping = NULL;
-  slot->sync_fd = -1;
+  slot->dma_fd = -1;
   slot->buffer = NULL;
   slot->own = false;
+  slot->picture.dmabuf = NULL;
   atomic_store(&slot->state, PF_SLOT_FREE);
 }
 
@@ -46,7 +47,7 @@ void pf_slots_init(pf_slots *self, struct pw_loop *loop, struct spa_source *retu
   for (uint32_t i = 0; i < PF_SLOTS; i++) {
     pf_slot *slot = &self->slots[i];
     slot->slots = self;
-    slot->sync_fd = -1;
+    slot->dma_fd = -1;
     slot->picture.owner = slot;
     slot->picture.recycle = recycle;
   }
@@ -63,13 +64,17 @@ static pf_slot *find_free(pf_slots *self) {
   return NULL;
 }
 
-/* The producer's own word for the size is not enough: reading past the end of a file kills. */
-static bool holds(const struct spa_data *data) {
+/* Bytes of the buffer in its file, 0 when they are not all there: the producer's own word for the
+ * size is not enough, since reading past the end of a file kills. For DMA buffers many say none. */
+static size_t bytes_of(const struct spa_data *data) {
   off_t bytes = 0;
   struct stat status;
   if (data->type == SPA_DATA_DmaBuf) bytes = lseek((int)data->fd, 0, SEEK_END);
   else if (fstat((int)data->fd, &status) == 0) bytes = status.st_size;
-  return bytes > 0 && (uint64_t)bytes >= (uint64_t)data->mapoffset + data->maxsize;
+  if (bytes <= (off_t)data->mapoffset) return 0;
+  size_t left = (size_t)bytes - data->mapoffset;
+  if (data->type == SPA_DATA_DmaBuf && data->maxsize <= 1) return left;
+  return data->maxsize <= left ? data->maxsize : 0;
 }
 
 /* Memory that libpipewire has mapped, shared with the producer: the same pages once more, so that
@@ -89,24 +94,26 @@ static void map_again(pf_slot *slot, const struct spa_data *data) {
 }
 
 static pf_result map(pf_slot *slot, const struct spa_data *data) {
-  if (data->type == SPA_DATA_MemPtr && data->data != NULL) {
+  if (data->type == SPA_DATA_MemPtr && data->data != NULL && data->maxsize > 0) {
+    slot->memory_bytes = data->maxsize;
     map_again(slot, data);
     return PF_OK;
   }
   if (data->type != SPA_DATA_MemFd && data->type != SPA_DATA_DmaBuf)
     return pf_fail(PF_E_UNSUPPORTED, "memory of type %u can't be read", data->type);
-  if (!holds(data))
+  slot->memory_bytes = bytes_of(data);
+  if (slot->memory_bytes == 0)
     return pf_fail(PF_E_UNSUPPORTED, "a buffer is shorter than the %u bytes it should have",
                    data->maxsize);
   /* From the start of the file, since mapoffset need not be a multiple of a page. */
-  size_t bytes = (size_t)data->mapoffset + data->maxsize;
+  size_t bytes = data->mapoffset + slot->memory_bytes;
   void *mapping = mmap(NULL, bytes, PROT_READ, MAP_SHARED, (int)data->fd, 0);
   if (mapping == MAP_FAILED)
     return pf_fail(PF_E_SYSTEM, "a buffer can't be mapped: %s", strerror(errno));
   slot->mapping = mapping;
   slot->bytes = bytes;
   slot->memory = slot->mapping + data->mapoffset;
-  if (data->type == SPA_DATA_DmaBuf) slot->sync_fd = fcntl((int)data->fd, F_DUPFD_CLOEXEC, 0);
+  if (data->type == SPA_DATA_DmaBuf) slot->dma_fd = fcntl((int)data->fd, F_DUPFD_CLOEXEC, 0);
   return PF_OK;
 }
 

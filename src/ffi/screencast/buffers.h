@@ -16,8 +16,10 @@ enum {
   /* One waiting, one being encoded, one kept to be repeated, one kept for the pointer; for two
    * sizes while one replaces the other. */
   PF_COPIES_MAX = 8,
-  /* Buffers that stay with the producer: one that it draws, one that is on its way. */
-  PF_SLOTS_LEFT = 2,
+  /* Buffers that are never kept from the producer, which takes all in turn and leaves a picture
+   * out when it finds the next one kept: one that it draws, one on its way here, one on its way
+   * back. */
+  PF_SLOTS_LEFT = 3,
 };
 
 typedef enum pf_slot_state {
@@ -35,9 +37,11 @@ typedef struct pf_slot {
   struct pw_buffer *buffer; /* NULL: a copy of our own, or the producer took its buffer back */
   bool own;
   uint8_t *memory; /* where the buffer begins */
+  size_t memory_bytes; /* not 0 */
   uint8_t *mapping; /* around it; NULL = not ours and gone with the buffer: pictures are copied */
   size_t bytes;    /* of the mapping */
-  int sync_fd;     /* of a DMA buffer; -1 = needs no synchronisation */
+  int dma_fd;      /* of a DMA buffer; -1 = it is none */
+  pf_dmabuf dmabuf;
   atomic_uint state; /* pf_slot_state */
 } pf_slot;
 

@@ -7,7 +7,8 @@
 #include "format.h"
 #include "screencast.h"
 
-enum { PF_CAST_WORDS = 128 };
+/* An event takes half of it, an error or a description all. */
+enum { PF_CAST_WORDS = 256 };
 
 struct pf_screencast {
   pf_screencast_config config;
@@ -19,6 +20,7 @@ struct pf_screencast {
   struct spa_hook registry_hook;
   uint32_t node; /* its id; PF_SCREENCAST_ANY_NODE until it was found */
   char serial[24], name[64];
+  bool managed; /* a session manager runs, without which nothing is connected */
 
   struct pw_stream *stream;
   struct spa_hook stream_hook;
@@ -32,6 +34,7 @@ struct pf_screencast {
   pf_slot *current; /* the newest picture, with a reference of ours; NULL = none */
   pf_pixels view;   /* of it, within its slot */
   uint64_t capture_ns;
+  bool fresh;   /* it has not been pushed */
   bool waiting; /* it, or the pointer over it, has not been pushed */
   bool starved; /* no memory was free for it */
   pf_cursor cursor;

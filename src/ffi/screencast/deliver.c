@@ -17,10 +17,10 @@ void pf_cast_set_timer(pf_screencast *self, uint64_t turn_ns) {
 void pf_cast_drop(pf_screencast *self) {
   if (self->current != NULL) pf_picture_release(&self->current->picture);
   self->current = NULL;
-  self->waiting = self->starved = false;
+  self->fresh = self->waiting = self->starved = false;
 }
 
-static void read_pointer(pf_screencast *self, struct spa_buffer *buffer) {
+static void read_pointer(pf_screencast *self, struct spa_buffer *buffer, uint64_t at_ns) {
   const struct spa_meta *meta = spa_buffer_find_meta(buffer, SPA_META_Cursor);
   if (meta == NULL || !self->config.cursor) return;
   self->pointer_told = true;
@@ -38,6 +38,7 @@ static void read_pointer(pf_screencast *self, struct spa_buffer *buffer) {
   }
   pf_count(self->counters.cursor_updates, 1);
   self->waiting = self->current != NULL;
+  self->capture_ns = at_ns;
 }
 
 /* Whether the buffer has a picture, not only news of the pointer. */
@@ -55,11 +56,10 @@ static bool has_picture(pf_screencast *self, const struct spa_buffer *buffer,
 static bool find_pixels(pf_screencast *self, const pf_slot *slot, struct spa_buffer *buffer,
                         const struct spa_chunk *chunk) {
   const pf_format *format = &self->format;
-  const struct spa_data *data = &buffer->datas[0];
   uint32_t stride = chunk->stride != 0 ? (uint32_t)chunk->stride : format->width * 4;
-  uint64_t start = data->maxsize != 0 ? chunk->offset % data->maxsize : 0;
+  uint64_t start = chunk->offset % slot->memory_bytes;
   uint64_t end = start + (uint64_t)stride * (format->height - 1) + format->width * 4u;
-  if (chunk->stride < 0 || stride < format->width * 4 || end > data->maxsize) return false;
+  if (chunk->stride < 0 || stride < format->width * 4 || end > slot->memory_bytes) return false;
 
   pf_crop crop = {.width = format->width, .height = format->height};
   const struct spa_meta *meta = spa_buffer_find_meta(buffer, SPA_META_VideoCrop);
@@ -114,19 +114,20 @@ static void keep(pf_screencast *self, pf_slot *slot) {
     pf_picture_release(&slot->picture);
     slot = copy;
   }
-  if (self->waiting && self->started) pf_count(self->counters.frames_skipped, 1);
+  if (self->fresh && self->started) pf_count(self->counters.frames_skipped, 1);
   pf_cast_drop(self);
   self->current = slot;
-  self->waiting = slot != NULL;
+  self->fresh = self->waiting = slot != NULL;
 }
 
 static void read_buffer(pf_screencast *self, struct pw_buffer *buffer, uint64_t now_ns) {
   struct spa_buffer *spa = buffer->buffer;
   pf_slot *slot = buffer->user_data;
-  struct spa_meta_header copy, *header = spa_buffer_find_meta_data(spa, SPA_META_Header, sizeof copy);
+  struct spa_meta_header copy;
+  struct spa_meta_header *header = spa_buffer_find_meta_data(spa, SPA_META_Header, sizeof copy);
   if (header != NULL) header = memcpy(&copy, header, sizeof copy);
-  self->capture_ns = time_of(header, now_ns);
-  read_pointer(self, spa);
+  const uint64_t at_ns = time_of(header, now_ns);
+  read_pointer(self, spa, at_ns);
   const bool usable = slot != NULL && self->format.agreed && self->finished == 0;
   struct spa_chunk chunk = usable ? *spa->datas[0].chunk : (struct spa_chunk){0};
   if (!usable || !has_picture(self, spa, header, &chunk)) {
@@ -137,6 +138,7 @@ static void read_buffer(pf_screencast *self, struct pw_buffer *buffer, uint64_t 
   bool whole = find_pixels(self, slot, spa, &chunk);
   if (whole && has_changed(self, spa)) {
     keep(self, slot);
+    self->capture_ns = at_ns;
     if (self->current != NULL) self->deadline_ns = 0;
     return;
   }
@@ -159,6 +161,21 @@ void pf_cast_receive(pf_screencast *self) {
   pf_cast_deliver(self, now_ns);
 }
 
+/* What devices know the picture by; NULL when it is not in a DMA buffer. */
+static const pf_dmabuf *name_for_devices(pf_screencast *self, pf_slot *slot) {
+  if (slot->dma_fd < 0) return NULL;
+  const uint32_t xrgb8888 = 0x34325258, xbgr8888 = 0x34324258; /* drm_fourcc.h: XR24, XB24 */
+  slot->dmabuf = (pf_dmabuf){
+      .fd = slot->dma_fd,
+      .fourcc = self->format.pixel == PF_PIXEL_RGBX ? xbgr8888 : xrgb8888,
+      .modifier = self->format.modifier,
+      .offset = (uint32_t)(self->view.first - slot->mapping),
+      .pitch = (uint32_t)self->view.down,
+      .bytes = slot->bytes,
+  };
+  return &slot->dmabuf;
+}
+
 /* What is pushed: the newest picture itself, or a copy where it has to be another. */
 static pf_slot *prepare(pf_screencast *self) {
   pf_slot *current = self->current;
@@ -171,6 +188,7 @@ static pf_slot *prepare(pf_screencast *self) {
     picture->width = view->width;
     picture->height = view->height;
     picture->format = self->format.pixel;
+    picture->dmabuf = name_for_devices(self, current);
     pf_picture_retain(picture);
     return current;
   }
@@ -204,7 +222,8 @@ static void push(pf_screencast *self, pf_picture *picture) {
 
 void pf_cast_deliver(pf_screencast *self, uint64_t now_ns) {
   if (!self->started || self->finished != 0 || !self->waiting) return;
-  uint64_t cost_ns = 1000000000000ull / self->config.refresh_mhz;
+  /* 1% less than the whole: a producer that is a little ahead is not held up, nor 60 for 59.94. */
+  uint64_t cost_ns = 990000000000ull / self->config.refresh_mhz;
   uint64_t earned_ns = self->credit_ns + (now_ns - self->credit_at_ns);
   self->credit_ns = earned_ns < 2 * cost_ns ? earned_ns : 2 * cost_ns;
   self->credit_at_ns = now_ns;
@@ -219,7 +238,7 @@ void pf_cast_deliver(pf_screencast *self, uint64_t now_ns) {
     return;
   }
   self->credit_ns -= cost_ns;
-  self->waiting = self->starved = false;
+  self->fresh = self->waiting = self->starved = false;
   if (!self->pointer_told) pf_cast_drop(self); /* it won't be needed again */
   push(self, &slot->picture);
 }

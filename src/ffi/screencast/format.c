@@ -11,8 +11,8 @@
 #include "meta.h"
 
 enum {
-  /* Of the producer, while two are with it: one waiting, one being encoded, one kept to be
-   * repeated, one kept for the pointer, one on its way, one spare. */
+  /* Three for the producer; one waiting, one being encoded, one kept to be repeated, one kept for
+   * the pointer, one spare. */
   BUFFERS_DEFAULT = 8,
   BUFFERS_MIN = 2,
   BUFFERS_MAX = 16,
@@ -149,13 +149,18 @@ void pf_format_buffers(const pf_screencast_config *config, const pf_format *form
       config->buffer_count != 0 ? (int32_t)config->buffer_count : BUFFERS_DEFAULT;
   const int32_t memory =
       format->dmabuf ? 1 << SPA_DATA_DmaBuf : (1 << SPA_DATA_MemFd) | (1 << SPA_DATA_MemPtr);
+  /* PipeWire allocates for producers that don't; where one is late with its own parameters, it
+   * would make buffers without memory if it did not know how much is needed. */
+  const uint64_t needed = (uint64_t)format->width * format->height * 4;
+  const int32_t bytes = needed < INT32_MAX ? (int32_t)needed : INT32_MAX;
   out->count = 0;
   add(out, spa_pod_builder_add_object(
                &builder, SPA_TYPE_OBJECT_ParamBuffers, SPA_PARAM_Buffers,
                SPA_PARAM_BUFFERS_buffers,
                SPA_POD_CHOICE_RANGE_Int(wished, BUFFERS_MIN,
                                         wished > BUFFERS_MAX ? wished : BUFFERS_MAX),
-               SPA_PARAM_BUFFERS_blocks, SPA_POD_Int(1), SPA_PARAM_BUFFERS_dataType,
+               SPA_PARAM_BUFFERS_blocks, SPA_POD_Int(1), SPA_PARAM_BUFFERS_size,
+               SPA_POD_CHOICE_RANGE_Int(bytes, 0, INT32_MAX), SPA_PARAM_BUFFERS_dataType,
                SPA_POD_CHOICE_FLAGS_Int(memory)));
   add(out, meta(&builder, SPA_META_Header, sizeof(struct spa_meta_header)));
   add(out, meta(&builder, SPA_META_VideoCrop, region));

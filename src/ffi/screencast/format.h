@@ -24,8 +24,9 @@ typedef struct pf_format {
 
 /*
  * The formats that are taken: BGRx, RGBx, BGRA, RGBA, first at the wanted size and rate, for
- * producers that leave those open, then at any; with `dmabuf` as DMA buffers with linear rows before
- * shared memory (PipeWire's dma-buf.dox: the modifier is mandatory and left for the producer to fix).
+ * producers that leave those open, then at any; with `dmabuf` as DMA buffers with linear rows
+ * before shared memory (PipeWire's dma-buf.dox: the modifier is mandatory and left for the producer
+ * to fix).
  */
 void pf_format_offer(const pf_screencast_config *config, bool dmabuf, pf_params *out);
 

@@ -1,9 +1,11 @@
 /*
- * producer_test NAME WIDTH HEIGHT [alloc] [few]: a video node of its own in PipeWire, for
+ * producer_test NAME WIDTH HEIGHT [FLAG…]: a video node of its own in PipeWire, for
  * tests of the screencast. Reads commands from the file "commands" in its XDG_RUNTIME_DIR (a FIFO
- * that is there before it starts), one a line, and prints "streaming" when its consumer is ready and
- * "sent" when a picture is on its way.
+ * that is there before it starts), one a line, and prints "streaming" when its consumer is ready,
+ * "sent" when a picture is on its way and "none" when no buffer is free for it.
  *   alloc: the buffers are memory files of its own, sealed; few: two buffers
+ *   dmabuf: it prefers DMA buffers (memory files by that name: what has no GPU has no others)
+ *   broken: those can't be mapped; mute: it sends no picture in them
  *   frame COLOUR [WORD…]  a picture in one colour (hex RRGGBB) with a white upper left pixel
  *     nothing | corrupted   size 0; marked as corrupted
  *     damage=X,Y,W,H | still            damage; none
@@ -32,7 +34,8 @@ typedef struct producer {
   struct pw_stream *stream;
   struct spa_hook hook;
   uint32_t width, height;
-  bool alloc, few, streaming;
+  bool alloc, few, dmabuf, broken, mute, streaming;
+  bool modifier; /* the agreed format has one, so DMA buffers are wanted */
   char command[256];
 } producer;
 
@@ -41,13 +44,30 @@ static uint32_t pointer_bytes(void) {
          POINTER_EDGE * POINTER_EDGE * 4;
 }
 
-static const struct spa_pod *format(producer *self, struct spa_pod_builder *builder) {
-  return spa_pod_builder_add_object(
-      builder, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat, SPA_FORMAT_mediaType,
-      SPA_POD_Id(SPA_MEDIA_TYPE_video), SPA_FORMAT_mediaSubtype, SPA_POD_Id(SPA_MEDIA_SUBTYPE_raw),
-      SPA_FORMAT_VIDEO_format, SPA_POD_Id(SPA_VIDEO_FORMAT_BGRx), SPA_FORMAT_VIDEO_size,
-      SPA_POD_Rectangle(&SPA_RECTANGLE(self->width, self->height)), SPA_FORMAT_VIDEO_framerate,
-      SPA_POD_Fraction(&SPA_FRACTION(0, 1)));
+static const struct spa_pod *format(producer *self, struct spa_pod_builder *builder,
+                                    bool modifier) {
+  struct spa_pod_frame frame;
+  spa_pod_builder_push_object(builder, &frame, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat);
+  spa_pod_builder_add(builder, SPA_FORMAT_mediaType, SPA_POD_Id(SPA_MEDIA_TYPE_video),
+                      SPA_FORMAT_mediaSubtype, SPA_POD_Id(SPA_MEDIA_SUBTYPE_raw),
+                      SPA_FORMAT_VIDEO_format, SPA_POD_Id(SPA_VIDEO_FORMAT_BGRx),
+                      SPA_FORMAT_VIDEO_size,
+                      SPA_POD_Rectangle(&SPA_RECTANGLE(self->width, self->height)),
+                      SPA_FORMAT_VIDEO_framerate, SPA_POD_Fraction(&SPA_FRACTION(0, 1)), 0);
+  if (modifier) {
+    spa_pod_builder_prop(builder, SPA_FORMAT_VIDEO_modifier, SPA_POD_PROP_FLAG_MANDATORY);
+    spa_pod_builder_long(builder, 0);
+  }
+  return spa_pod_builder_pop(builder, &frame);
+}
+
+/* Into params[2]; returns how many. */
+static uint32_t formats(producer *self, struct spa_pod_builder *builder,
+                        const struct spa_pod *params[]) {
+  uint32_t count = 0;
+  if (self->dmabuf) params[count++] = format(self, builder, true);
+  params[count++] = format(self, builder, false);
+  return count;
 }
 
 static const struct spa_pod *meta(struct spa_pod_builder *builder, uint32_t type, uint32_t bytes) {
@@ -56,9 +76,15 @@ static const struct spa_pod *meta(struct spa_pod_builder *builder, uint32_t type
                                     SPA_POD_Int((int32_t)bytes));
 }
 
+static uint32_t memory_type(const producer *self) {
+  if (self->modifier) return SPA_DATA_DmaBuf;
+  return self->alloc ? SPA_DATA_MemFd : SPA_DATA_MemPtr;
+}
+
 static void on_param_changed(void *data, uint32_t id, const struct spa_pod *param) {
   producer *self = data;
   if (id != SPA_PARAM_Format || param == NULL) return;
+  self->modifier = spa_pod_find_prop(param, NULL, SPA_FORMAT_VIDEO_modifier) != NULL;
   uint8_t bytes[2048];
   struct spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
   const int32_t stride = (int32_t)self->width * 4, count = self->few ? 2 : 16;
@@ -68,7 +94,7 @@ static void on_param_changed(void *data, uint32_t id, const struct spa_pod *para
           SPA_POD_CHOICE_RANGE_Int(count, 2, count), SPA_PARAM_BUFFERS_blocks, SPA_POD_Int(1),
           SPA_PARAM_BUFFERS_size, SPA_POD_Int(stride * (int32_t)self->height),
           SPA_PARAM_BUFFERS_stride, SPA_POD_Int(stride), SPA_PARAM_BUFFERS_dataType,
-          SPA_POD_CHOICE_FLAGS_Int(self->alloc ? 1 << SPA_DATA_MemFd : 1 << SPA_DATA_MemPtr)),
+          SPA_POD_CHOICE_FLAGS_Int(1 << memory_type(self))),
       meta(&builder, SPA_META_Header, sizeof(struct spa_meta_header)),
       meta(&builder, SPA_META_Cursor, pointer_bytes()),
       meta(&builder, SPA_META_VideoDamage, 4 * sizeof(struct spa_meta_region)),
@@ -82,12 +108,13 @@ static void on_add_buffer(void *context, struct pw_buffer *buffer) {
   producer *self = context;
   if (!self->alloc) return;
   struct spa_data *data = &buffer->buffer->datas[0];
-  data->type = SPA_DATA_MemFd;
+  data->type = memory_type(self);
   data->flags = SPA_DATA_FLAG_READWRITE;
   data->maxsize = self->width * self->height * 4;
   data->mapoffset = 0;
   data->fd = memfd_create("producer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (ftruncate((int)data->fd, data->maxsize) != 0) abort();
+  const bool broken = self->broken && self->modifier;
+  if (ftruncate((int)data->fd, broken ? 0 : data->maxsize) != 0) abort();
   fcntl((int)data->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
   data->data = mmap(NULL, data->maxsize, PROT_READ | PROT_WRITE, MAP_SHARED, (int)data->fd, 0);
 }
@@ -170,6 +197,7 @@ static void apply(struct pw_buffer *buffer, const char *word) {
 }
 
 static void send_frame(producer *self, char *words) {
+  if (self->mute && self->modifier) return;
   struct pw_buffer *buffer = pw_stream_dequeue_buffer(self->stream);
   if (buffer == NULL) {
     puts("none");
@@ -198,8 +226,8 @@ static void change_size(producer *self, const char *words) {
   sscanf(words, "%u %u", &self->width, &self->height);
   uint8_t bytes[1024];
   struct spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
-  const struct spa_pod *params[] = {format(self, &builder)};
-  pw_stream_update_params(self->stream, params, 1);
+  const struct spa_pod *params[2];
+  pw_stream_update_params(self->stream, params, formats(self, &builder, params));
 }
 
 static void obey(producer *self) {
@@ -216,10 +244,11 @@ static void connect_stream(producer *self, const char *name) {
   pw_stream_add_listener(self->stream, &self->hook, &events, self);
   uint8_t bytes[1024];
   struct spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
-  const struct spa_pod *params[] = {format(self, &builder)};
+  const struct spa_pod *params[2];
+  const uint32_t count = formats(self, &builder, params);
   uint32_t flags = PW_STREAM_FLAG_DRIVER;
   flags |= self->alloc ? PW_STREAM_FLAG_ALLOC_BUFFERS : PW_STREAM_FLAG_MAP_BUFFERS;
-  pw_stream_connect(self->stream, PW_DIRECTION_OUTPUT, PW_ID_ANY, flags, params, 1);
+  pw_stream_connect(self->stream, PW_DIRECTION_OUTPUT, PW_ID_ANY, flags, params, count);
 }
 
 int main(int count, char **arguments) {
@@ -230,7 +259,11 @@ int main(int count, char **arguments) {
   for (int i = 4; i < count; i++) {
     self.alloc |= strcmp(arguments[i], "alloc") == 0;
     self.few |= strcmp(arguments[i], "few") == 0;
+    self.broken |= strcmp(arguments[i], "broken") == 0;
+    self.mute |= strcmp(arguments[i], "mute") == 0;
+    self.dmabuf |= strcmp(arguments[i], "dmabuf") == 0;
   }
+  self.alloc |= self.dmabuf;
   setvbuf(stdout, NULL, _IOLBF, 0);
   char path[256];
   snprintf(path, sizeof path, "%s/commands", getenv("XDG_RUNTIME_DIR"));

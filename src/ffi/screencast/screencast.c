@@ -108,7 +108,7 @@ PF_EXPORT void pf_screencast_describe(pf_screencast *self, pf_screencast_state *
   memcpy(out->name, self->name, sizeof out->name);
   snprintf(out->state, sizeof out->state, "%s", pf_cast_state(self));
   snprintf(out->memory, sizeof out->memory, "%s", pf_cast_memory(self));
-  snprintf(out->error, sizeof out->error, "%s",
+  snprintf(out->error, sizeof out->error, "%.159s",
            self->words[0] != '\0' ? self->words : self->connection.words);
   out->node = self->node;
   out->buffer_count = self->slots.buffer_count;

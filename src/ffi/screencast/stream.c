@@ -7,6 +7,7 @@
 #include <spa/param/param.h>
 #include <spa/utils/result.h>
 
+#define NO_FORMAT "no format of BGRx, RGBx, BGRA or RGBA was agreed"
 enum { FIRST_FRAME_MS = 10000, OPEN_WAIT_MS = 2000 };
 
 const char *pf_cast_memory(const pf_screencast *self) {
@@ -80,8 +81,12 @@ static void on_state_changed(void *data, enum pw_stream_state old, enum pw_strea
                              const char *error) {
   pf_screencast *self = data;
   if (state == PW_STREAM_STATE_ERROR) fail(self, error != NULL ? error : "PipeWire refused it");
-  if (state == PW_STREAM_STATE_UNCONNECTED && old != PW_STREAM_STATE_UNCONNECTED)
-    pf_cast_finish(self, PF_EVENT_ENDED, "PipeWire ended the screencast.");
+  if (state == PW_STREAM_STATE_UNCONNECTED && old != PW_STREAM_STATE_UNCONNECTED) {
+    if (self->format.agreed)
+      pf_cast_finish(self, PF_EVENT_ENDED, "PipeWire ended the screencast.");
+    else /* what session managers do with streams that can't be linked */
+      pf_cast_finish(self, PF_EVENT_FAILED, "PipeWire ended the screencast: " NO_FORMAT ".");
+  }
   pf_pipewire_news(&self->connection);
 }
 
@@ -111,15 +116,23 @@ static const struct pw_stream_events stream_events = {
 };
 
 static void say_what_is_known(const pf_screencast *self, char *out, size_t bytes) {
-  char format[72] = "no format of BGRx, RGBx, BGRA or RGBA was agreed";
+  const double seconds = first_frame_ms(self) / 1000.0;
+  /* Through a portal's socket nothing but the node is seen. */
+  if (!self->managed && !self->format.agreed && self->config.fd < 0) {
+    snprintf(out, bytes,
+             "No picture came in %.3g s: no session manager runs beside PipeWire; "
+             "start wireplumber.",
+             seconds);
+    return;
+  }
+  char format[72] = NO_FORMAT;
   if (self->format.agreed)
     snprintf(format, sizeof format, "%s %ux%u was agreed, %u buffers",
              pf_format_name(self->format.spa_format), self->format.width, self->format.height,
              self->slots.buffer_count);
   const char *error = self->connection.words;
-  snprintf(out, bytes, "No picture came in %.3g s: the stream is %s, %s%s%.30s.",
-           first_frame_ms(self) / 1000.0, pf_cast_state(self), format, error[0] != 0 ? "; " : "",
-           error);
+  snprintf(out, bytes, "No picture came in %.3g s: the stream is %s, %s%s%.60s.", seconds,
+           pf_cast_state(self), format, error[0] != '\0' ? "; " : "", error);
 }
 
 /* Nothing came in time. */
@@ -149,6 +162,7 @@ void pf_cast_on_timer(void *data, uint64_t expirations) {
 static void on_global(void *data, uint32_t id, uint32_t permissions, const char *type,
                       uint32_t version, const struct spa_dict *properties) {
   pf_screencast *self = data;
+  self->managed |= pf_pipewire_is_session_manager(type, properties);
   if (self->node != PF_SCREENCAST_ANY_NODE || strcmp(type, PW_TYPE_INTERFACE_Node) != 0 ||
       properties == NULL)
     return;
@@ -203,8 +217,8 @@ pf_result pf_cast_find_node(pf_screencast *self) {
 pf_result pf_cast_connect(pf_screencast *self) {
   struct pw_properties *properties = pw_properties_new(
       PW_KEY_MEDIA_TYPE, "Video", PW_KEY_MEDIA_CATEGORY, "Capture", PW_KEY_MEDIA_ROLE, "Screen",
-      PW_KEY_TARGET_OBJECT, self->serial, NULL);
-  self->stream = pw_stream_new(self->connection.core, "punktfunk", properties);
+      PW_KEY_NODE_NAME, "punktfunk", PW_KEY_TARGET_OBJECT, self->serial, NULL);
+  self->stream = pw_stream_new(self->connection.core, "screencast", properties);
   if (self->stream == NULL) return pf_fail(PF_E_LIBRARY, "PipeWire gives no stream");
   self->slots.stream = self->stream;
   pw_stream_add_listener(self->stream, &self->stream_hook, &stream_events, self);

@@ -23,6 +23,7 @@ static struct {
   int frames_left; /* to be drawn; FOREVER */
   uint32_t drawn;
   bool waits; /* for a frame callback */
+  bool answers, black;
 } client;
 
 static void check(bool good, const char *what) {
@@ -89,7 +90,8 @@ static void draw(void) {
   if (client.frames_left > 0) client.frames_left--;
   client.drawn++;
   if (!client.busy[index]) {
-    fill(client.pixels[index], (w - side) / 2, (h - side) / 2, (w + side) / 2, (h + side) / 2,
+    if (client.answers) fill(client.pixels[index], 0, 0, w, h, client.black ? 0 : 0xffffff);
+    else fill(client.pixels[index], (w - side) / 2, (h - side) / 2, (w + side) / 2, (h + side) / 2,
          shade << 16 | shade << 8 | shade);
     client.busy[index] = true;
     wl_surface_attach(client.surface, client.buffers[index], 0, 0);
@@ -102,6 +104,13 @@ static void draw(void) {
   }
   wl_surface_commit(client.surface);
   if (client.frames_left == 0) printf("drawn %u\n", client.drawn);
+}
+
+void pf_desktop_client_pressed(void) {
+  if (!client.answers || client.width == 0) return;
+  client.black = !client.black;
+  client.frames_left = 1;
+  draw();
 }
 
 static void on_surface_configure(void *data, struct xdg_surface *surface, uint32_t serial) {
@@ -162,6 +171,7 @@ int main(int count, char **arguments) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   const char *how = count > 1 ? arguments[1] : "still";
   client.frames_left = 1;
+  client.answers = strcmp(how, "answer") == 0;
   if (strcmp(how, "moving") == 0) client.frames_left = FOREVER;
   if (strcmp(how, "burst") == 0 && count > 2) client.frames_left = atoi(arguments[2]);
   client.display = wl_display_connect(NULL);
@@ -175,6 +185,7 @@ int main(int count, char **arguments) {
   struct xdg_toplevel *toplevel = xdg_surface_get_toplevel(surface);
   xdg_toplevel_add_listener(toplevel, &toplevel_listener, NULL);
   xdg_toplevel_set_title(toplevel, "desktop_client");
+  if (strcmp(arguments[count - 1], "fullscreen") == 0) xdg_toplevel_set_fullscreen(toplevel, NULL);
   wl_surface_commit(client.surface);
   while (wl_display_dispatch(client.display) >= 0) {
   }

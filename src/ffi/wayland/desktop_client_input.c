@@ -33,6 +33,7 @@ static void on_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial,
 static void on_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
                    uint32_t key, uint32_t down) {
   printf("key %u %u\n", key, down);
+  if (down != 0) pf_desktop_client_pressed();
   if (down == 0 || state == NULL) return;
   uint32_t character = xkb_state_key_get_utf32(state, key + EVDEV_OFFSET);
   if (character != 0) printf("character U+%04X\n", character);
@@ -94,9 +95,33 @@ static const struct wl_pointer_listener pointer_listener = {
     .axis_discrete = on_axis_discrete,
 };
 
+static void on_touch_down(void *data, struct wl_touch *touch, uint32_t serial, uint32_t time,
+                          struct wl_surface *surface, int32_t id, wl_fixed_t x, wl_fixed_t y) {
+  printf("touch %d down %.2f %.2f\n", id, wl_fixed_to_double(x), wl_fixed_to_double(y));
+}
+static void on_touch_up(void *data, struct wl_touch *touch, uint32_t serial, uint32_t time,
+                        int32_t id) {
+  printf("touch %d up\n", id);
+}
+static void on_touch_move(void *data, struct wl_touch *touch, uint32_t time, int32_t id,
+                          wl_fixed_t x, wl_fixed_t y) {
+  printf("touch %d move %.2f %.2f\n", id, wl_fixed_to_double(x), wl_fixed_to_double(y));
+}
+static void on_touch_frame(void *data, struct wl_touch *touch) {}
+static void on_touch_cancel(void *data, struct wl_touch *touch) {}
+
+static const struct wl_touch_listener touch_listener = {
+    .down = on_touch_down,
+    .up = on_touch_up,
+    .motion = on_touch_move,
+    .frame = on_touch_frame,
+    .cancel = on_touch_cancel,
+};
+
 static void on_capabilities(void *data, struct wl_seat *seat, uint32_t capabilities) {
   static struct wl_keyboard *keyboard;
   static struct wl_pointer *pointer;
+  static struct wl_touch *touch;
   if ((capabilities & WL_SEAT_CAPABILITY_KEYBOARD) != 0 && keyboard == NULL) {
     keyboard = wl_seat_get_keyboard(seat);
     wl_keyboard_add_listener(keyboard, &keyboard_listener, NULL);
@@ -104,6 +129,10 @@ static void on_capabilities(void *data, struct wl_seat *seat, uint32_t capabilit
   if ((capabilities & WL_SEAT_CAPABILITY_POINTER) != 0 && pointer == NULL) {
     pointer = wl_seat_get_pointer(seat);
     wl_pointer_add_listener(pointer, &pointer_listener, NULL);
+  }
+  if ((capabilities & WL_SEAT_CAPABILITY_TOUCH) != 0 && touch == NULL) {
+    touch = wl_seat_get_touch(seat);
+    wl_touch_add_listener(touch, &touch_listener, NULL);
   }
 }
 static void on_name(void *data, struct wl_seat *seat, const char *name) {}

@@ -15,6 +15,7 @@ enum {
   /* A screen that can't be read may be so for a moment, as while its size changes. */
   RETRY_MS = 50,
   FAILURES_IN_ROW_MAX = 60,
+  STOP_MS_MAX = 200,
 };
 
 struct pf_x11 {
@@ -221,7 +222,7 @@ PF_EXPORT void pf_x11_stop(pf_x11 *self) {
   uint64_t one = 1;
   ssize_t written = write(self->wake.fd, &one, sizeof one);
   (void)written;
-  pthread_join(self->thread, NULL);
+  pf_x11_join(&self->screen.connection, self->thread, STOP_MS_MAX);
   self->joined = true;
 }
 

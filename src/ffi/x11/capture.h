@@ -6,8 +6,8 @@
  * changed, XFixes when the pointer's shape did, XInput 2 when it moved. A still screen costs
  * nothing and gives no picture. A server without XDamage is captured at every frame time.
  *
- * Rate: refresh_mhz at most. A change after a rest is captured at once; what changes meanwhile is in
- * the next picture, so the last state is never missed. X has no notion of a frame: a picture may
+ * Rate: refresh_mhz at most. A change after a rest is captured at once; what changes meanwhile is
+ * in the next picture, so the last state is never missed. X has no notion of a frame: a picture may
  * show an application half-way through its drawing, and the next one shows the rest.
  *
  * Pictures: PF_PIXEL_BGRX or PF_PIXEL_RGBX, top row first, without an odd last row or column, with

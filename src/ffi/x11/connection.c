@@ -1,9 +1,12 @@
 #include "connection.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <xcb/xcbext.h>
 
@@ -19,6 +22,31 @@ static bool read_cookie(const char *hex, char out[COOKIE_BYTES]) {
   return true;
 }
 
+/* libxcb waits without a bound for a server that does not greet; so it is greeted before, by the
+ * connection setup of the X11 protocol (chapter 8), which every server answers, be it with a no. */
+static pf_result greet(const char *name) {
+  static const uint8_t setup[12] = {'l', 0, 11}; /* little-endian, version 11.0, no authority */
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  char *host = NULL;
+  int display = 0, screen = 0;
+  bool parsed = xcb_parse_display(name, &host, &display, &screen) != 0;
+  bool is_here = parsed && (host[0] == '\0' || strcmp(host, "unix") == 0);
+  free(host);
+  if (!is_here) return PF_OK;
+  snprintf(address.sun_path, sizeof address.sun_path, "/tmp/.X11-unix/X%d", display);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return pf_fail(PF_E_SYSTEM, "socket: %s", strerror(errno));
+  pf_result result = PF_OK;
+  struct pollfd wait = {.fd = fd, .events = POLLIN};
+  bool there = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+               send(fd, setup, sizeof setup, MSG_NOSIGNAL) == (ssize_t)sizeof setup;
+  /* Who is not there at all, libxcb tells, which may know other ways to it. */
+  if (there && poll(&wait, 1, PF_X11_ANSWER_MS) == 0)
+    result = pf_fail(PF_E_CLOSED, "the X server at %s does not answer", name);
+  close(fd);
+  return result;
+}
+
 static pf_result refused(int error, const char *display) {
   switch (error) {
     case XCB_CONN_CLOSED_PARSE_ERR:
@@ -26,8 +54,7 @@ static pf_result refused(int error, const char *display) {
     case XCB_CONN_CLOSED_INVALID_SCREEN:
       return pf_fail(PF_E_MISSING, "the X server at %s has no such screen", display);
     default:
-      return pf_fail(PF_E_MISSING,
-                     "no X server lets this user in at %s ($XAUTHORITY names the file that opens it)",
+      return pf_fail(PF_E_MISSING, "no X server lets this user in at %s (see $XAUTHORITY)",
                      display);
   }
 }
@@ -39,6 +66,8 @@ pf_result pf_x11_connect(pf_x11_connection *self, const char *display) {
   if (hex != NULL) *hex++ = '\0';
   if (hex != NULL && !read_cookie(hex, cookie))
     return pf_fail(PF_E_ARGUMENT, "the cookie of the X display is not 32 hex digits");
+  pf_result greeted = greet(name);
+  if (greeted != PF_OK) return greeted;
   xcb_auth_info_t auth = {
       .namelen = sizeof kind - 1, .name = kind, .datalen = sizeof cookie, .data = cookie};
   int number = 0;
@@ -57,6 +86,21 @@ pf_result pf_x11_connect(pf_x11_connection *self, const char *display) {
 void pf_x11_disconnect(pf_x11_connection *self) {
   if (self->xcb != NULL) xcb_disconnect(self->xcb); /* also one with an error */
   self->xcb = NULL;
+}
+
+void pf_x11_break(pf_x11_connection *self) {
+  shutdown(xcb_get_file_descriptor(self->xcb), SHUT_RDWR);
+}
+
+void pf_x11_join(pf_x11_connection *self, pthread_t thread, uint32_t ms_max) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  uint64_t ns = (uint64_t)until.tv_nsec + ms_max * 1000000ull;
+  until.tv_sec += (time_t)(ns / 1000000000u);
+  until.tv_nsec = (long)(ns % 1000000000u);
+  if (pthread_timedjoin_np(thread, NULL, &until) == 0) return;
+  pf_x11_break(self);
+  pthread_join(thread, NULL);
 }
 
 void *pf_x11_reply(pf_x11_connection *self, unsigned sequence, const pf_x11_waiting *waiting,

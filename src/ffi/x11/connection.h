@@ -7,11 +7,12 @@
 #define PF_X11_CONNECTION_H
 #include "../common/common.h"
 
+#include <pthread.h>
 #include <xcb/xcb.h>
 
 enum {
   /* A server that is this late with an answer hangs. */
-  PF_X11_ANSWER_MS = 3000,
+  PF_X11_ANSWER_MS = 2000,
 };
 
 typedef struct pf_x11_connection {
@@ -19,9 +20,14 @@ typedef struct pf_x11_connection {
   xcb_screen_t *screen;
 } pf_x11_connection;
 
-/* PF_E_MISSING: no such server, or it does not let this user in. */
+/* PF_E_MISSING: no such server, or it lets this user not in; PF_E_CLOSED: it does not answer. */
 pf_result pf_x11_connect(pf_x11_connection *self, const char *display);
 void pf_x11_disconnect(pf_x11_connection *self);
+/* Has every call of another thread on this connection return with an error: libxcb waits without a
+ * bound for the rest of a reply of which it has read the beginning. */
+void pf_x11_break(pf_x11_connection *self);
+/* Waits for a thread that uses the connection, and breaks it when it does not end in this time. */
+void pf_x11_join(pf_x11_connection *self, pthread_t thread, uint32_t ms_max);
 
 /*
  * The reply of a request, which the caller frees. NULL when the server gave an error (its code is

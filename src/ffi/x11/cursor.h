@@ -1,4 +1,4 @@
-/* The pointer's picture, painted into captured pictures: X servers leave it out of what they give. */
+/* The pointer's picture, which X servers leave out of what they give. */
 #ifndef PF_X11_CURSOR_H
 #define PF_X11_CURSOR_H
 #include "connection.h"

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <linux/input-event-codes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <xcb/xtest.h>
 
@@ -31,7 +30,6 @@ enum {
 
 struct pf_input_devices {
   pf_x11_connection connection;
-  pthread_mutex_t lock; /* of the keys: can_type comes from other threads */
   pf_x11_keys keys;
   int32_t width, height; /* of the screen */
   int32_t moved[2], scrolled[2]; /* parts of a pixel (1/256) and of a notch (1/120), x and y */
@@ -63,7 +61,7 @@ static pf_result open_all(pf_input_devices *self, const char *display) {
   self->width = size->width;
   self->height = size->height;
   free(size);
-  return pf_x11_keys_open(&self->keys, &self->connection);
+  return pf_x11_keys_open(&self->keys, &self->connection, display);
 }
 
 pf_result pf_input_devices_open(const pf_input_config *config, pf_input_counters *counters,
@@ -72,7 +70,6 @@ pf_result pf_input_devices_open(const pf_input_config *config, pf_input_counters
   if (self == NULL) return pf_fail(PF_E_MEMORY, "no memory for the input");
   self->counters = counters;
   self->finger = NO_FINGER;
-  pthread_mutex_init(&self->lock, NULL);
   pf_result result = open_all(self, config->path);
   if (result != PF_OK) {
     pf_input_devices_close(self);
@@ -84,14 +81,10 @@ pf_result pf_input_devices_open(const pf_input_config *config, pf_input_counters
 
 void pf_input_devices_close(pf_input_devices *self) {
   if (self == NULL) return;
-  if (self->connection.xcb != NULL) {
-    if (pf_input_devices_ready(self)) {
-      pf_x11_keys_close(&self->keys);
-      pf_input_devices_settle(self, PF_X11_RENAME_MS);
-    }
-    pf_x11_disconnect(&self->connection);
-  }
-  pthread_mutex_destroy(&self->lock);
+  pf_x11_keys_close(&self->keys);
+  if (self->connection.xcb != NULL && pf_input_devices_ready(self))
+    pf_input_devices_settle(self, PF_X11_RENAME_MS);
+  pf_x11_disconnect(&self->connection);
   free(self);
 }
 
@@ -105,16 +98,12 @@ static void take_events(pf_input_devices *self) {
   xcb_generic_event_t *event;
   while ((event = xcb_poll_for_event(self->connection.xcb)) != NULL) {
     uint8_t type = event->response_type & 0x7f;
-    if (type == XCB_CONFIGURE_NOTIFY) {
-      const xcb_configure_notify_event_t *configured = (const xcb_configure_notify_event_t *)event;
-      if (configured->window == self->connection.screen->root) {
-        self->width = configured->width;
-        self->height = configured->height;
-      }
-    } else if (type == XCB_MAPPING_NOTIFY) {
-      pthread_mutex_lock(&self->lock);
-      pf_x11_keys_changed(&self->keys, (const xcb_mapping_notify_event_t *)event);
-      pthread_mutex_unlock(&self->lock);
+    const xcb_configure_notify_event_t *configured = (const xcb_configure_notify_event_t *)event;
+    bool resized = type == XCB_CONFIGURE_NOTIFY &&
+                   configured->window == self->connection.screen->root;
+    if (resized) {
+      self->width = configured->width;
+      self->height = configured->height;
     }
     free(event);
   }
@@ -242,17 +231,16 @@ void pf_input_devices_send(pf_input_devices *self, const pf_input_event *event) 
 }
 
 bool pf_input_devices_can_type(pf_input_devices *self, uint32_t character) {
-  pthread_mutex_lock(&self->lock);
-  bool can = self->keys.spare_count > 0 || pf_x11_keys_find(&self->keys, character).key != 0;
-  pthread_mutex_unlock(&self->lock);
-  return can;
+  return self->keys.spare_count > 0 || pf_x11_keys_find(&self->keys, character).key != 0;
 }
 
 /* Presses or releases the modifiers that are held. */
 static void hold_modifiers(pf_input_devices *self, bool hold) {
+  bool modifiers[PF_X11_KEYCODES];
+  pf_x11_keys_modifiers(&self->keys, modifiers);
   for (uint32_t code = 0; code + PF_X11_KEY_OFFSET < PF_X11_KEYCODES; code++) {
     uint8_t key = (uint8_t)(code + PF_X11_KEY_OFFSET);
-    if (self->down[code] != 1 + PF_INPUT_KEY || !self->keys.modifiers[key]) continue;
+    if (self->down[code] != 1 + PF_INPUT_KEY || !modifiers[key]) continue;
     fake(self, hold ? XCB_KEY_PRESS : XCB_KEY_RELEASE, key, 0, 0);
   }
 }
@@ -263,11 +251,11 @@ static void press(pf_input_devices *self, uint8_t key) {
 }
 
 static void type_by_layout(pf_input_devices *self, pf_x11_way way) {
-  if (way.shift) fake(self, XCB_KEY_PRESS, self->keys.shift_key, 0, 0);
-  if (way.level3) fake(self, XCB_KEY_PRESS, self->keys.level3_key, 0, 0);
+  if (way.shift_key != 0) fake(self, XCB_KEY_PRESS, way.shift_key, 0, 0);
+  if (way.level3_key != 0) fake(self, XCB_KEY_PRESS, way.level3_key, 0, 0);
   press(self, way.key);
-  if (way.level3) fake(self, XCB_KEY_RELEASE, self->keys.level3_key, 0, 0);
-  if (way.shift) fake(self, XCB_KEY_RELEASE, self->keys.shift_key, 0, 0);
+  if (way.level3_key != 0) fake(self, XCB_KEY_RELEASE, way.level3_key, 0, 0);
+  if (way.shift_key != 0) fake(self, XCB_KEY_RELEASE, way.shift_key, 0, 0);
 }
 
 static void type_by_spare(pf_input_devices *self, uint32_t character) {

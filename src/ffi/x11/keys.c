@@ -45,20 +45,24 @@ static void take_symbols(pf_x11_keys *self, const xcb_get_keyboard_mapping_reply
   }
 }
 
-static pf_result learn(pf_x11_keys *self) {
-  xcb_connection_t *xcb = self->connection->xcb;
-  unsigned keys = xcb_get_keyboard_mapping(xcb, KEY_FIRST, PF_X11_KEYCODES - KEY_FIRST).sequence;
-  unsigned modifiers = xcb_get_modifier_mapping(xcb).sequence;
-  xcb_get_keyboard_mapping_reply_t *map = pf_x11_reply(self->connection, keys, &patient, NULL);
-  xcb_get_modifier_mapping_reply_t *held =
-      pf_x11_reply(self->connection, modifiers, &patient, NULL);
+static pf_result learn(pf_x11_keys *self, pf_x11_connection *from) {
+  unsigned keys =
+      xcb_get_keyboard_mapping(from->xcb, KEY_FIRST, PF_X11_KEYCODES - KEY_FIRST).sequence;
+  unsigned modifiers = xcb_get_modifier_mapping(from->xcb).sequence;
+  xcb_get_keyboard_mapping_reply_t *map = pf_x11_reply(from, keys, &patient, NULL);
+  xcb_get_modifier_mapping_reply_t *held = pf_x11_reply(from, modifiers, &patient, NULL);
   bool good = map != NULL && held != NULL;
   if (good) {
+    pthread_mutex_lock(&self->lock);
     take_symbols(self, map);
     memset(self->modifiers, 0, sizeof self->modifiers);
     const xcb_keycode_t *codes = xcb_get_modifier_mapping_keycodes(held);
     for (int i = 0; i < xcb_get_modifier_mapping_keycodes_length(held); i++)
       self->modifiers[codes[i]] = codes[i] != 0;
+    /* Spare keys are not of the layout. */
+    for (uint32_t i = 0; i < self->spare_count; i++)
+      memset(self->symbols[self->spares[i].key], 0, sizeof self->symbols[0]);
+    pthread_mutex_unlock(&self->lock);
   }
   free(map);
   free(held);
@@ -82,38 +86,93 @@ static void reserve(pf_x11_keys *self) {
   }
 }
 
-pf_result pf_x11_keys_open(pf_x11_keys *self, pf_x11_connection *connection) {
+static bool is_spare(const pf_x11_keys *self, uint8_t key) {
+  for (uint32_t i = 0; i < self->spare_count; i++) {
+    if (self->spares[i].key == key) return true;
+  }
+  return false;
+}
+
+static bool changes_layout(const pf_x11_keys *self, const xcb_generic_event_t *event) {
+  const xcb_mapping_notify_event_t *mapping = (const xcb_mapping_notify_event_t *)event;
+  if ((event->response_type & 0x7f) != XCB_MAPPING_NOTIFY) return false;
+  if (mapping->request == XCB_MAPPING_POINTER) return false;
+  bool one = mapping->request == XCB_MAPPING_KEYBOARD && mapping->count == 1;
+  return !one || !is_spare(self, mapping->first_keycode);
+}
+
+static void *follow(void *argument) {
+  pf_x11_keys *self = argument;
+  xcb_generic_event_t *event;
+  pf_thread_name("pf-x11-keys");
+  while ((event = xcb_wait_for_event(self->follower.xcb)) != NULL) {
+    bool changes = changes_layout(self, event);
+    free(event);
+    if (!changes || learn(self, &self->follower) != PF_OK) continue;
+    atomic_store(&self->changed, true);
+  }
+  return NULL;
+}
+
+pf_result pf_x11_keys_open(pf_x11_keys *self, pf_x11_connection *connection, const char *display) {
   self->connection = connection;
+  pthread_mutex_init(&self->lock, NULL);
+  pf_result result = pf_x11_connect(&self->follower, display);
+  if (result != PF_OK) return result;
   /* Nobody else may take the same keys meanwhile. */
   xcb_grab_server(connection->xcb);
-  pf_result result = learn(self);
+  result = learn(self, connection);
   if (result == PF_OK) reserve(self);
   xcb_ungrab_server(connection->xcb);
   xcb_flush(connection->xcb);
-  return result;
+  if (result != PF_OK) return result;
+  int error = pthread_create(&self->thread, NULL, follow, self);
+  self->following = error == 0;
+  return error == 0 ? PF_OK : pf_fail(PF_E_SYSTEM, "pthread_create: %s", strerror(error));
 }
 
 void pf_x11_keys_close(pf_x11_keys *self) {
+  if (self->connection == NULL) return;
+  if (self->following) {
+    pf_x11_break(&self->follower);
+    pthread_join(self->thread, NULL);
+  }
+  pf_x11_disconnect(&self->follower);
   for (uint32_t i = 0; i < self->spare_count; i++) give(self, self->spares[i].key, NO_SYMBOL);
-  self->spare_count = 0;
+  pthread_mutex_destroy(&self->lock);
+  self->connection = NULL;
 }
 
-pf_x11_way pf_x11_keys_find(const pf_x11_keys *self, uint32_t character) {
-  uint32_t symbol = symbol_of(character);
+static pf_x11_way find(const pf_x11_keys *self, uint32_t symbol) {
   for (uint32_t level = 0; level < 4; level++) {
     bool shift = (level & 1) != 0, level3 = level >= 2;
     if ((shift && self->shift_key == 0) || (level3 && self->level3_key == 0)) continue;
     for (uint32_t key = KEY_FIRST; key < PF_X11_KEYCODES; key++) {
-      uint32_t has = self->symbols[key][level];
-      /* Letters of other alphabets also have keysyms of their own; spare keys do for those. */
-      if (has == symbol)
-        return (pf_x11_way){.key = (uint8_t)key, .shift = shift, .level3 = level3};
+      if (self->symbols[key][level] != symbol) continue;
+      return (pf_x11_way){.key = (uint8_t)key,
+                          .shift_key = shift ? self->shift_key : 0,
+                          .level3_key = level3 ? self->level3_key : 0};
     }
   }
   return (pf_x11_way){.key = 0};
 }
 
+pf_x11_way pf_x11_keys_find(pf_x11_keys *self, uint32_t character) {
+  pthread_mutex_lock(&self->lock);
+  pf_x11_way way = find(self, symbol_of(character));
+  pthread_mutex_unlock(&self->lock);
+  return way;
+}
+
+void pf_x11_keys_modifiers(pf_x11_keys *self, bool out[PF_X11_KEYCODES]) {
+  pthread_mutex_lock(&self->lock);
+  memcpy(out, self->modifiers, sizeof self->modifiers);
+  pthread_mutex_unlock(&self->lock);
+}
+
 pf_x11_spare *pf_x11_keys_spare(pf_x11_keys *self, uint32_t character) {
+  bool lost = atomic_exchange(&self->changed, false);
+  for (uint32_t i = 0; lost && i < self->spare_count; i++) self->spares[i].character = 0;
   for (uint32_t i = 0; i < self->spare_count; i++) {
     if (self->spares[i].character == character) return &self->spares[i];
   }
@@ -131,21 +190,4 @@ pf_x11_spare *pf_x11_keys_oldest(pf_x11_keys *self) {
 void pf_x11_keys_rename(pf_x11_keys *self, pf_x11_spare *spare, uint32_t character) {
   spare->character = character;
   give(self, spare->key, symbol_of(character));
-}
-
-static bool is_spare(const pf_x11_keys *self, uint8_t key) {
-  for (uint32_t i = 0; i < self->spare_count; i++) {
-    if (self->spares[i].key == key) return true;
-  }
-  return false;
-}
-
-void pf_x11_keys_changed(pf_x11_keys *self, const xcb_mapping_notify_event_t *event) {
-  if (event->request == XCB_MAPPING_POINTER) return;
-  bool one = event->request == XCB_MAPPING_KEYBOARD && event->count == 1;
-  if (one && is_spare(self, event->first_keycode)) return;
-  learn(self);
-  /* Spare keys are not of the layout, whatever they mean now. */
-  for (uint32_t i = 0; i < self->spare_count; i++)
-    memset(self->symbols[self->spares[i].key], 0, sizeof self->symbols[0]);
 }

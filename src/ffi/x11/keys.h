@@ -6,6 +6,9 @@
  * another connection takes others, and given back at close. An application learns of a key's new
  * meaning before it gets the key, for a server tells both in their order; but it may look the
  * meaning up late: a key is given another one only PF_X11_RENAME_MS after it was last typed.
+ *
+ * A thread with a connection of its own follows changes of the layout, so that a server that hangs
+ * in the middle of telling it holds no input up. Spare keys belong to the thread of the input.
  */
 #ifndef PF_X11_KEYS_H
 #define PF_X11_KEYS_H
@@ -21,7 +24,7 @@ enum {
 
 typedef struct pf_x11_way {
   uint8_t key; /* 0 = there is none */
-  bool shift, level3;
+  uint8_t shift_key, level3_key; /* to be held; 0 = not */
 } pf_x11_way;
 
 typedef struct pf_x11_spare {
@@ -31,7 +34,12 @@ typedef struct pf_x11_spare {
 } pf_x11_spare;
 
 typedef struct pf_x11_keys {
-  pf_x11_connection *connection;
+  pf_x11_connection *connection; /* of the input */
+  pf_x11_connection follower;
+  pthread_t thread;
+  bool following;
+  atomic_bool changed; /* the spare keys may have lost what they meant */
+  pthread_mutex_t lock; /* of the layout: all up to the modifiers */
   uint32_t symbols[PF_X11_KEYCODES][4]; /* plain, Shift, level 3, level 3 with Shift */
   uint8_t shift_key, level3_key; /* 0 = the layout has none */
   bool modifiers[PF_X11_KEYCODES];
@@ -39,14 +47,14 @@ typedef struct pf_x11_keys {
   uint32_t spare_count;
 } pf_x11_keys;
 
-pf_result pf_x11_keys_open(pf_x11_keys *self, pf_x11_connection *connection);
-/* Gives the spare keys back; sent, not waited for. */
+/* `display` as of the connection. After a failure it is to be closed as well. */
+pf_result pf_x11_keys_open(pf_x11_keys *self, pf_x11_connection *connection, const char *display);
+/* Gives the spare keys back; sent, not waited for. The connection may be lost. */
 void pf_x11_keys_close(pf_x11_keys *self);
-/* After the server said that its keyboard changed: learns the layout anew, unless it was only a
- * spare key. A server that does not answer keeps the layout as it was. */
-void pf_x11_keys_changed(pf_x11_keys *self, const xcb_mapping_notify_event_t *event);
-/* How the layout types a character. */
-pf_x11_way pf_x11_keys_find(const pf_x11_keys *self, uint32_t character);
+/* How the layout types a character. Any thread. */
+pf_x11_way pf_x11_keys_find(pf_x11_keys *self, uint32_t character);
+/* Which keys are modifiers. Any thread. */
+void pf_x11_keys_modifiers(pf_x11_keys *self, bool out[PF_X11_KEYCODES]);
 /* The spare key that has this character; NULL when none has. */
 pf_x11_spare *pf_x11_keys_spare(pf_x11_keys *self, uint32_t character);
 /* The spare key that rested longest; there is one. */

@@ -10,7 +10,9 @@ import { printTable } from "./table.ts";
 
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   stream: async () => (await import("./stream.ts")).benchStream,
+  input: async () => (await import("./input.ts")).benchInput,
   sway: async () => (await import("./sway.ts")).benchSway,
+  desktops: async () => (await import("./desktops.ts")).benchDesktops,
   loss: async () => (await import("./loss.ts")).benchLoss,
   picture: async () => (await import("./picture.ts")).benchPicture,
   help: async () => (await import("./help.ts")).benchHelp,

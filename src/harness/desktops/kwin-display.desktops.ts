@@ -34,7 +34,7 @@ describe("KWin 6.3 as a display", () => {
     await using session = await startKwin(home, { permits: false });
     const displays = new KwinDisplays({ env: session.env });
     const { ok, why } = await displays.available();
-    expect([ok, why]).toEqual([false, expect.stringContaining("X-KDE-Wayland-Interfaces")]);
+    expect([ok, why]).toEqual([false, expect.stringContaining("org.punktfunk.punktfunk.desktop")]);
     await expect(displays.create(parseMode("1280x720@60"))).rejects.toThrow(
       "the compositor has no zkde_screencast_unstable_v1",
     );

@@ -70,6 +70,12 @@ export class View implements AsyncDisposable {
     return this.#newest as RgbPicture;
   }
 
+  /** Waits until the desktop gives no more pictures, or only those of a blinking cursor. */
+  async still(): Promise<void> {
+    const startedAt = performance.now();
+    while ((await this.rate(600)) > 4 && performance.now() - startedAt < 10_000);
+  }
+
   /** Pictures a second that the desktop gave, by counting for a while. */
   async rate(ms: number): Promise<number> {
     const before = this.stage.counters.get("frames");

@@ -35,7 +35,7 @@ describe("weston 14", () => {
     const { width, height } = await view.picture(hasTestPicture, "the application");
     expect([width, height]).toEqual([1280, 720]);
     expect(stage?.describe()).toMatchObject({ format: "BGRx", memory: "shared", width: 1280 });
-    expect(await view.rate(2000)).toBeWithin(25, 31);
+    expect(await view.rate(2000)).toBeWithin(15, 31); // 30 alone
     await view.save("weston");
   });
 });

@@ -17,9 +17,9 @@ test("modules are loaded behind what they depend on, each once", () => {
 test.skipIf(isSkipped)(
   "tests run in a machine with another kernel, and write nothing here",
   async () => {
-    const command = [process.execPath, "test", "./kernel.vm.ts"];
+    const command = [process.execPath, "test", "./kernel.vm.ts", "./uinput.vm.ts"];
     const { status, output } = await runInGuest(command, { cwd: here });
-    expect([status, output]).toEqual([0, expect.stringContaining(" 2 pass\n 0 fail")]);
+    expect([status, output]).toEqual([0, expect.stringContaining(" 6 pass\n 0 fail")]);
     expect(existsSync(join(here, "written"))).toBe(false);
   },
   120_000,

@@ -25,6 +25,7 @@ export function chooseApplication({ app, which, shows }: ApplicationSearch): str
     if (found !== undefined) return found;
     throw new PfError("PF_SOURCE_FAILED", "No terminal is installed to show on the desktop.", {
       hint: `Install ${shows === "x11" ? "xterm" : "foot"}, or name an application with --app.`,
+      cause: "PF_E_MISSING",
     });
   }
   const program = plainProgram(app);
@@ -35,6 +36,7 @@ export function chooseApplication({ app, which, shows }: ApplicationSearch): str
 export function notFound(app: string, program: string): PfError {
   return new PfError("PF_SOURCE_FAILED", `The application "${program}" was not found.`, {
     hint: app === program ? "Check --app." : `Check --app "${app}".`,
+    cause: "PF_E_MISSING",
   });
 }
 

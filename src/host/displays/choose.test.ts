@@ -7,34 +7,60 @@ import { swayConfig } from "./sway.ts";
 import { desktopEnvironment, parsePasswd } from "./user.ts";
 import { waylandSocket } from "./wlroots.ts";
 
-const sway = { ok: true, why: "sway is installed.", version: "1.7" };
-const noSway = { ok: false, why: "sway is not installed. Install it.", version: null };
+const starts = { isRunning: false };
+const runs = { isRunning: true };
+const sway = {
+  kind: "sway" as const,
+  ...starts,
+  ok: true,
+  why: "sway is installed.",
+  version: "1.7",
+};
+const noSway = { ...sway, ok: false, why: "sway is not installed. Install it.", version: null };
+const wlroots = {
+  kind: "wlroots" as const,
+  ...runs,
+  ok: true,
+  why: "Its output eDP-1 can be captured.",
+  version: null,
+};
+const kwin = { ...wlroots, kind: "kwin" as const, why: "It casts.", version: "6.5.6" };
+const xvfb = { ...sway, kind: "x11" as const, why: "Xvfb is installed.", version: null };
 
 describe("--source auto", () => {
   test("takes the desktop that is there", () => {
-    const wlroots = { ok: true, why: "Its output eDP-1 can be captured.", version: null };
-    expect(chooseSource({ wlroots, sway })).toEqual({
+    expect(chooseSource([sway, wlroots])).toEqual({
       source: "wlroots",
-      why: "The desktop of $WAYLAND_DISPLAY is streamed. Its output eDP-1 can be captured.",
+      why: "The desktop that runs here is streamed: wlroots. Its output eDP-1 can be captured.",
     });
   });
 
+  test("takes the more capable way into it", () => {
+    const x11 = { ...xvfb, ...runs };
+    expect(chooseSource([sway, x11, wlroots, kwin])).toEqual({
+      source: "kwin",
+      why: "The desktop that runs here is streamed: kwin 6.5.6. It casts.",
+    });
+    expect(chooseSource([sway, x11, { ...kwin, ok: false }]).source).toBe("x11");
+  });
+
   test("starts one where there is none", () => {
-    expect(chooseSource({ wlroots: undefined, sway })).toEqual({
+    expect(chooseSource([xvfb, sway])).toEqual({
       source: "sway",
       why: "No desktop is running here, so the host starts its own: sway 1.7.",
     });
   });
 
   test("starts one where the one that is there can't be captured", () => {
-    const wlroots = { ok: false, why: "The compositor has no screencopy.", version: null };
-    expect(chooseSource({ wlroots, sway }).why).toBe(
+    const closed = { ...wlroots, ok: false, why: "The compositor has no screencopy." };
+    expect(chooseSource([closed, sway]).why).toBe(
       "The compositor has no screencopy, so the host starts its own: sway 1.7.",
     );
   });
 
   test("falls back to the test picture and says what is missing", () => {
-    expect(chooseSource({ wlroots: undefined, sway: noSway })).toEqual({
+    expect(chooseSource([noSway, xvfb]).source).toBe("x11");
+    expect(chooseSource([noSway])).toEqual({
       source: "synthetic",
       why: "No desktop is running here, and sway is not installed. Install it.",
     });

@@ -1,13 +1,14 @@
 /**
- * For tests: a real headless sway with the test application of src/ffi/wayland in it, whose lines
- * can be awaited.
+ * For tests: a real headless sway, or another desktop, with the test application of
+ * src/ffi/wayland in it, whose lines can be awaited.
  */
 import { constants } from "node:fs";
 import { chmod, cp, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nativeProgram } from "../../ffi/build.ts";
-import { parseMode } from "../../wire/mode.ts";
+import { type Mode, parseMode } from "../../wire/mode.ts";
+import type { Display } from "./display.ts";
 import type { WlrootsDisplay } from "./screencopy.ts";
 import { SwayDisplays } from "./sway.ts";
 
@@ -19,8 +20,8 @@ export function testProgram(name: string, variant: "release" | "sanitize" = "rel
 /** Whether this machine can run the tests at all. */
 export const swayInstalled = Bun.which("sway") !== null;
 
-export interface TestDesktop extends AsyncDisposable {
-  readonly display: WlrootsDisplay;
+export interface TestDesktop<Shown extends Display = WlrootsDisplay> extends AsyncDisposable {
+  readonly display: Shown;
   /** What the application has printed so far. */
   readonly lines: readonly string[];
   /** A folder that the desktop's user can write to. */
@@ -32,13 +33,21 @@ export interface TestDesktop extends AsyncDisposable {
 export interface TestDesktopOptions {
   readonly mode?: string;
   /** What the test application does: see desktop_client.h. */
-  readonly client?: "still" | "moving" | `burst ${number}`;
+  readonly client?: "still" | "moving" | "answer" | `burst ${number}` | "still fullscreen";
   /** Another application; FOLDER in it is the folder; what it writes to FOLDER/lines is read. */
   readonly app?: string;
 }
 
-/** Starts a desktop; dispose it with `await using`. */
-export async function startTestDesktop(options: TestDesktopOptions = {}): Promise<TestDesktop> {
+/** Starts a sway; dispose it with `await using`. */
+export function startTestDesktop(options: TestDesktopOptions = {}): Promise<TestDesktop> {
+  return startDesktop(options, (app, mode) => new SwayDisplays({ app }).create(mode));
+}
+
+/** Starts any desktop around an application; dispose it with `await using`. */
+export async function startDesktop<Shown extends Display>(
+  options: TestDesktopOptions,
+  create: (app: string, mode: Mode) => Promise<Shown>,
+): Promise<TestDesktop<Shown>> {
   const folder = await mkdtemp(join(tmpdir(), "pf-desktop-"));
   await chmod(folder, 0o777);
   const pipe = join(folder, "lines");
@@ -54,7 +63,7 @@ export async function startTestDesktop(options: TestDesktopOptions = {}): Promis
   };
   const lines = new Lines(file.fd);
   try {
-    const display = await new SwayDisplays({ app }).create(parseMode(options.mode ?? "640x480@60"));
+    const display = await create(app, parseMode(options.mode ?? "640x480@60"));
     return {
       display,
       lines: lines.all,

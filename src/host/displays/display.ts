@@ -1,5 +1,6 @@
 /** What every desktop that can be streamed has in common; one file a compositor beside this one. */
 import type { EventQueue } from "../../ffi/core/core.ts";
+import type { DisplayKind } from "../../wire/displays.ts";
 import type { Mode } from "../../wire/mode.ts";
 import type { InputTarget } from "../inject/target.ts";
 import type { PictureStage, StageWiring } from "../sources.ts";
@@ -24,16 +25,6 @@ export interface DisplayBackend {
    */
   create(mode: Mode, options?: CreateOptions): Promise<Display>;
 }
-
-export type DisplayKind =
-  | "sway"
-  | "wlroots"
-  | "hyprland"
-  | "kwin"
-  | "mutter"
-  | "gamescope"
-  | "portal"
-  | "x11";
 
 export interface CreateOptions {
   /** Ends the creation; the promise rejects with the signal's reason. */

@@ -26,6 +26,9 @@ import { waylandSocket } from "./wlroots.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+const startHint = "Start the host inside a Plasma desktop.";
+const permissionHint =
+  "KWin has it only for programs whose desktop entry asks for it: punktfunk probe-compositor kwin tells the command.";
 /** How long KWin is asked what it can do. */
 const answerMsMax = 2000;
 
@@ -44,7 +47,7 @@ export class KwinDisplays implements DisplayBackend {
   /** Throws PF_DISPLAY_MISSING without a desktop, PF_SOURCE_FAILED when KWin casts nothing. */
   async create(mode: Mode, options: CreateOptions = {}): Promise<Display> {
     options.signal?.throwIfAborted();
-    const display = new KwinDisplay(this.#env, waylandSocket(this.#env), mode);
+    const display = new KwinDisplay(this.#env, waylandSocket(this.#env, startHint), mode);
     try {
       await display.begin(mode, options);
       return display;
@@ -134,7 +137,12 @@ class KwinDisplay implements Display {
     if (this.#cast !== undefined) throw error;
     const cast = await Cast.open({ ...wanted, isVirtual: false }, signal).catch((second) => {
       const words = [toPfError(error).message, toPfError(second).message];
-      throw new PfError("PF_SOURCE_FAILED", [...new Set(words)].join(" Nor one that is there: "));
+      const { hint } = toPfError(error);
+      throw new PfError(
+        "PF_SOURCE_FAILED",
+        [...new Set(words)].join(" Nor one that is there: "),
+        hint === undefined ? {} : { hint },
+      );
     });
     this.note = `KWin adds no output here: ${cast.name} is streamed at ${formatMode(cast.mode)}.`;
     return cast;
@@ -212,7 +220,9 @@ class Cast {
       this.name = text;
       this.#ready.resolve();
     } else if (kind === "failed" || kind === "ended") {
-      this.#ready.reject(new PfError("PF_SOURCE_FAILED", text));
+      const isForbidden = /has no zkde_screencast/.test(text);
+      const options = isForbidden ? { hint: permissionHint } : {};
+      this.#ready.reject(new PfError("PF_SOURCE_FAILED", text, options));
       this.#ending.resolve(text);
     }
   }

@@ -1,14 +1,16 @@
-/** From what the operator asked for to a source that is ready: the choice, the desktop, its input. */
+/** From what was asked for to a source that is ready: the choice, the desktop, its input. */
 import { PfError, toPfError } from "../../base/errors.ts";
 import type { EventQueue } from "../../ffi/core/core.ts";
 import type { SourcePattern } from "../../ffi/source/source.ts";
+import type { SourceName } from "../../wire/displays.ts";
 import type { Mode } from "../../wire/mode.ts";
 import { type Injector, SessionInjector } from "../inject/inject.ts";
+import { keyboardLayoutFor, type LayoutSetting } from "../inject/layout.ts";
 import { type PreparedSource, prepareSynthetic, stageNumber } from "../sources.ts";
-import { chooseSource, type SourceChoice, type SourceName } from "./choose.ts";
-import type { Display, DisplayBackend } from "./display.ts";
-import { SwayDisplays } from "./sway.ts";
-import { WlrootsDisplays } from "./wlroots.ts";
+import { allOffers, backendOf, knownKinds, offerOf } from "./all.ts";
+import { chooseSource, type SourceChoice } from "./choose.ts";
+import type { Display, InputWiring } from "./display.ts";
+import { retrying } from "./retry.ts";
 
 export type SourceWish = SourceName | "auto";
 
@@ -18,24 +20,15 @@ export interface SourceSettings {
   readonly app: string | undefined;
   /** Picture of the synthetic source. */
   readonly pattern: SourcePattern;
+  /** By which layout a desktop reads keys, where it takes one; default: the client's. */
+  readonly keyboardLayout?: LayoutSetting | undefined;
 }
 
-/** The source that these settings lead to now. Throws PF_DISPLAY_MISSING for one that can't work. */
-export async function resolveSource(settings: SourceSettings): Promise<SourceChoice> {
-  const { wish } = settings;
+/** The source that this wish leads to now. Throws PF_DISPLAY_MISSING for one that can't work. */
+export async function resolveSource({ wish }: Pick<SourceSettings, "wish">): Promise<SourceChoice> {
   if (wish === "synthetic") return { source: wish, why: "A test picture was asked for." };
-  const env = process.env;
-  const [sway, wlroots] = await Promise.all([
-    new SwayDisplays().available(),
-    env["WAYLAND_DISPLAY"] ? new WlrootsDisplays().available() : undefined,
-  ]);
-  if (wish === "auto") return chooseSource({ wlroots, sway });
-  const offer = wish === "sway" ? sway : wlroots;
-  if (offer === undefined) {
-    throw new PfError("PF_DISPLAY_MISSING", "$WAYLAND_DISPLAY names no running desktop.", {
-      hint: "Start punktfunk inside the desktop, or use --source sway.",
-    });
-  }
+  if (wish === "auto") return chooseSource(await allOffers());
+  const offer = await offerOf(wish);
   if (!offer.ok) {
     throw new PfError("PF_DISPLAY_MISSING", offer.why, {
       hint: "Use --source auto to take what can work here.",
@@ -44,11 +37,28 @@ export async function resolveSource(settings: SourceSettings): Promise<SourceCho
   return { source: wish, why: `The source ${wish} was asked for. ${offer.why}` };
 }
 
+/** What a client may ask for, among what the operator allows: all of it, or the one source. */
+export function clientWish(settings: SourceWish, asked: string | null): SourceWish {
+  if (asked === null || asked === "auto" || asked === settings) return settings;
+  const known = ["synthetic", ...knownKinds].find((kind) => kind === asked);
+  if (known === undefined) {
+    throw new PfError("PF_DISPLAY_MISSING", `This host knows no desktop "${asked.slice(0, 32)}".`, {
+      hint: `It knows ${["synthetic", ...knownKinds].join(", ")}.`,
+    });
+  }
+  if (settings === "auto") return known as SourceWish;
+  throw new PfError("PF_DISPLAY_MISSING", `This host streams ${settings} only, not ${asked}.`, {
+    hint: "Its operator chose that by serve --source, or on its page.",
+  });
+}
+
 export interface PrepareOptions {
   readonly mode: Mode;
   /** Aborts the preparation; nothing is left behind. */
   readonly signal: AbortSignal;
   readonly events: EventQueue;
+  /** Of the client's keyboard; default: not known. */
+  readonly clientLayout?: string | null;
 }
 
 /** Makes the source at a mode. Throws PfError; leaves nothing behind when it throws. */
@@ -58,16 +68,33 @@ export async function prepareSource(
 ): Promise<PreparedSource> {
   const { source, why } = await resolveSource(settings);
   if (source === "synthetic") return prepareSynthetic(options.mode, settings.pattern, why);
-  const app = settings.app === undefined ? {} : { app: settings.app };
-  const backend: DisplayBackend = source === "sway" ? new SwayDisplays(app) : new WlrootsDisplays();
-  const display = await backend.create(options.mode, { signal: options.signal });
-  const input = connectInput(display, options.events);
+  const layout = keyboardLayoutFor(settings.keyboardLayout, options.clientLayout);
+  const backend = backendOf(source, {
+    ...(settings.app === undefined ? {} : { app: settings.app }),
+    layout,
+  });
+  const { mode, signal, events } = options;
+  const display = await retrying(() => backend.create(mode, { signal }), { signal });
+  const wiring = { events, stage: stageNumber.input, keyboardLayout: layout };
+  let input = connectInput(display, wiring);
   return {
     name: source,
     why: [why, display.note, input.note].filter((sentence) => sentence !== "").join(" "),
-    mode: display.mode,
-    injector: input.injector,
-    openStage: (wiring) => display.openStage(wiring),
+    get mode() {
+      return display.mode;
+    },
+    get injector() {
+      return input.injector;
+    },
+    openStage: (stage) => display.openStage(stage),
+    reconfigure: async (mode, signal) => {
+      input.injector?.close();
+      try {
+        await display.reconfigure(mode, { signal });
+      } finally {
+        input = connectInput(display, wiring);
+      }
+    },
     destroy: async () => {
       input.injector?.close();
       await display.destroy();
@@ -78,10 +105,10 @@ export async function prepareSource(
 /** A desktop that takes no input is still worth watching: the reason is told, not thrown. */
 function connectInput(
   display: Display,
-  events: EventQueue,
+  wiring: InputWiring,
 ): { readonly injector: Injector | null; readonly note: string } {
   try {
-    const target = display.openInput({ events, stage: stageNumber.input });
+    const target = display.openInput(wiring);
     return { injector: new SessionInjector(target), note: "" };
   } catch (thrown) {
     return { injector: null, note: `It can't be controlled: ${toPfError(thrown).message}` };

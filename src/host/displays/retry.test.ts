@@ -16,6 +16,11 @@ describe("what is worth another try", () => {
     ["a socket that nobody listens on yet", failed({ code: "ECONNREFUSED" }), "transient"],
     ["a compositor that went", failed("PF_E_CLOSED"), "transient"],
     ["a bus that is slow", failed({ type: "org.freedesktop.DBus.Error.NoReply" }), "transient"],
+    [
+      "what the bus itself throws",
+      Object.assign(new Error("late"), { code: "org.freedesktop.DBus.Error.NoReply" }),
+      "transient",
+    ],
     ["a cause behind a cause", failed(failed({ code: "EPIPE" })), "transient"],
     ["a source that failed without a reason", failed(), "transient"],
     ["a protocol that lacks", failed("PF_E_MISSING"), "permanent"],

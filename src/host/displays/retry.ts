@@ -67,7 +67,6 @@ const faultByCode: Partial<Record<PfErrorCode, Fault>> = {
   PF_ENCODER_FAILED: "permanent",
   PF_STATE_INVALID: "permanent",
   PF_INTERRUPTED: "permanent",
-  PF_INTERNAL: "permanent",
 };
 
 /**

@@ -73,11 +73,12 @@ export class WlrootsDisplays implements DisplayBackend {
   }
 }
 
-/** The socket that libwayland would use. Throws PF_DISPLAY_MISSING. */
-export function waylandSocket(env: Environment): string {
+const sourceHint = "Start the host inside a wlroots desktop such as sway, or use --source sway.";
+
+/** The socket that libwayland would use. Throws PF_DISPLAY_MISSING with the hint. */
+export function waylandSocket(env: Environment, hint = sourceHint): string {
   const name = env["WAYLAND_DISPLAY"];
   const folder = env["XDG_RUNTIME_DIR"];
-  const hint = "Start the host inside a wlroots desktop such as sway, or use --source sway.";
   if (name === undefined || name === "") {
     throw new PfError("PF_DISPLAY_MISSING", "$WAYLAND_DISPLAY is not set.", { hint });
   }

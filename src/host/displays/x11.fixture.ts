@@ -25,7 +25,6 @@ export interface TestScreen extends AsyncDisposable {
 export interface TestScreenOptions {
   readonly mode?: string;
   readonly client?: "still" | "moving";
-  readonly layout?: string;
 }
 
 /** Starts a screen; dispose it with `await using`. */
@@ -36,11 +35,10 @@ export async function startTestScreen(options: TestScreenOptions = {}): Promise<
   const file = join(folder, "lines");
   const app = `exec ${folder}/x11_client ${options.client ?? "still"} >${file}`;
   const { DISPLAY: _, ...env } = process.env;
-  const layout = options.layout === undefined ? {} : { layout: options.layout };
   const clear = () => rm(folder, { recursive: true, force: true });
   const lines = async () => (await readFile(file, "utf8").catch(() => "")).split("\n").slice(0, -1);
   try {
-    const backend = new X11Displays({ app, env, ...layout });
+    const backend = new X11Displays({ app, env });
     const display = await backend.create(parseMode(options.mode ?? "640x480@60"));
     return {
       display,
@@ -72,10 +70,10 @@ export class Session implements AsyncDisposable {
   readonly input: InputTarget;
   readonly seen: NativeEvent[] = [];
 
-  constructor(display: Display) {
+  constructor(display: Display, keyboardLayout = "us") {
     const { events } = this;
     this.stage = display.openStage({ sink: this.tap.sink(), events, stage: 1 });
-    this.input = display.openInput({ events, stage: 5 });
+    this.input = display.openInput({ events, stage: 5, keyboardLayout });
     this.stage.start();
   }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { EventQueue } from "../../ffi/core/core.ts";
+import { noSink } from "../../ffi/library.ts";
 import { formatMode, parseMode } from "../../wire/mode.ts";
 import { testProgram } from "./desktop.fixture.ts";
 import { Session, startTestScreen, xvfbInstalled } from "./x11.fixture.ts";
@@ -110,9 +112,10 @@ describe.skipIf(!xvfbInstalled)("a screen of the host's own", () => {
   });
 
   test("has the keyboard layout that was asked for", async () => {
-    await using screen = await startTestScreen({ layout: "de" });
+    await using screen = await startTestScreen();
     await screen.until(/^ready$/);
-    await using session = new Session(screen.display);
+    await using session = new Session(screen.display, "de");
+    expect(session.input.keyboardLayout).toBe("de");
     session.input.key(21, true); // Y on an English keyboard
     session.input.text("@");
     const lines = await screen.until(/^character/, 2);
@@ -161,6 +164,10 @@ describe.skipIf(!xvfbInstalled)("a screen of the host's own", () => {
     const begin = performance.now();
     await session[Symbol.asyncDispose]();
     expect(performance.now() - begin).toBeLessThan(600);
+    const events = new EventQueue();
+    const wiring = { sink: noSink, events, stage: 1 };
+    expect(() => screen.display.openStage(wiring)).toThrow("does not answer");
+    await events.close();
   });
 
   test("names an application that is not there", async () => {
@@ -174,7 +181,17 @@ describe.skipIf(!xvfbInstalled)("a screen of the host's own", () => {
 
 describe.skipIf(!xvfbInstalled)("the desktop of $DISPLAY", () => {
   test("is streamed as it is where it has no such mode", async () => {
-    const words = ["Xvfb", "-displayfd", "1", "-screen", "0", "801x601x24", "-nolisten", "tcp"];
+    const words = [
+      "Xvfb",
+      "-displayfd",
+      "1",
+      "-noreset",
+      "-screen",
+      "0",
+      "801x601x24",
+      "-nolisten",
+      "tcp",
+    ];
     await using server = Bun.spawn(words, { stdout: "pipe", stderr: "ignore" });
     const { value } = await server.stdout.getReader().read();
     const number = new TextDecoder().decode(value).trim();

@@ -32,8 +32,6 @@ const xvfbHint = "Install it (Debian: xvfb, Fedora: xorg-x11-server-Xvfb, Arch: 
 export interface X11DisplaysOptions {
   /** Shell command of the application in a screen of the host's own; default: a terminal. */
   readonly app?: string;
-  /** XKB layout of such a screen; default us. */
-  readonly layout?: string;
   /** Default: this process's. */
   readonly env?: Environment;
 }
@@ -68,9 +66,8 @@ export class X11Displays implements DisplayBackend {
     }
     const which = (wanted: string) => this.#which(wanted);
     const app = chooseApplication({ app: this.#options.app, which, shows: "x11" });
-    const layout = this.#options.layout ?? "us";
     const user = desktopUser(this.#env);
-    return await XvfbDisplay.start({ program, app, layout, user, env: this.#env }, mode, options);
+    return await XvfbDisplay.start({ program, app, user, env: this.#env }, mode, options);
   }
 
   #which(name: string): string | null {

@@ -21,14 +21,13 @@ import { type DesktopUser, desktopEnvironment, runtimeBase } from "./user.ts";
 const readyMsMax = 10_000;
 /** An application that ends sooner has put itself into the background. */
 const startMsMax = 2000;
+const setLayoutMsMax = 5000;
 /** How much later than an application's the end of its server is noticed. */
 const graceMs = 200;
 
 export interface XvfbOptions {
   readonly program: string;
   readonly app: string;
-  /** XKB layout, as us or de(nodeadkeys). */
-  readonly layout: string;
   readonly user: DesktopUser | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -65,7 +64,10 @@ export class XvfbDisplay implements Display {
   }
 
   openInput(wiring: InputWiring): InputTarget {
-    return new X11Input({ display: this.address, layout: this.#options.layout, ...wiring });
+    const { keyboardLayout = "us", ...rest } = wiring;
+    const hasLayout = this.#server?.setLayout(keyboardLayout) === true;
+    const input = new X11Input({ display: this.address, ...rest });
+    return hasLayout ? Object.assign(input, { keyboardLayout }) : input;
   }
 
   async reconfigure(mode: Mode, options: CreateOptions = {}): Promise<void> {
@@ -110,11 +112,12 @@ class XServer {
   readonly #ready = Promise.withResolvers<void>();
   readonly #app: string;
   readonly #cookie = randomBytes(16);
+  readonly #env: Readonly<Record<string, string>>;
   readonly #supervised: Supervised;
   #readyAt = 0;
   #stopped = false;
 
-  constructor({ program, app, layout, user, env }: XvfbOptions, { width, height }: Mode) {
+  constructor({ program, app, user, env }: XvfbOptions, { width, height }: Mode) {
     this.#app = app;
     this.ended = this.#ending.promise;
     this.#ready.promise.catch(() => {});
@@ -129,9 +132,9 @@ class XServer {
     own["FOLDER"] = folder;
     own["XVFB"] = program;
     own["SCREEN"] = `${width}x${height}x24`;
-    own["LAYOUT"] = layout;
     if (Bun.which("xterm", { PATH: own["PATH"] ?? "" }) !== null) own["TERMINAL"] ??= "xterm";
     const home = own["HOME"];
+    this.#env = own;
     this.#supervised = new Supervised({
       command: ["sh", join(folder, "server")],
       env: own,
@@ -163,6 +166,21 @@ class XServer {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
     }
+  }
+
+  /** An XKB layout, as us or de(nodeadkeys); long done when the first key comes. False without. */
+  setLayout(layout: string): boolean {
+    const env = this.#env;
+    const program = Bun.which("setxkbmap", { PATH: env["PATH"] ?? "" });
+    if (program === null) return false;
+    const [display = ""] = this.address.split("#");
+    Bun.spawn([program, "-layout", layout], {
+      env: { ...env, DISPLAY: display },
+      stdio: ["ignore", "ignore", "ignore"],
+      timeout: setLayoutMsMax,
+      killSignal: "SIGKILL",
+    });
+    return true;
   }
 
   async stop(): Promise<void> {
@@ -219,7 +237,6 @@ mkfifo "$FOLDER/number"
 (
   read -r number <"$FOLDER/number" || exit
   export DISPLAY=":$number"
-  if [ "$LAYOUT" != us ] && command -v setxkbmap >/dev/null; then setxkbmap "$LAYOUT" >&2; fi
   echo "ready $number"
   exec sh "$FOLDER/application"
 ) &

@@ -1,13 +1,36 @@
 /** What sound needs: PipeWire with its session manager, Opus, and threads that run in time. */
 import { readFileSync } from "node:fs";
 import type { Examination } from "../../base/diagnosis.ts";
+import { toPfError } from "../../base/errors.ts";
 import { asRoot, installHere } from "../../base/install.ts";
 import { probePipeWire } from "../../ffi/pipewire/pipewire.ts";
+import { tryOpus, trySink } from "../../ffi/trial/trial.ts";
 
 export async function examineAudio(look: Examination): Promise<void> {
   look.progress("Asking PipeWire …");
-  checkPipeWire(look);
+  if (checkPipeWire(look)) {
+    look.progress("Making a sink …");
+    attempt(look, "sink", restart, () => {
+      const ms = trySink().toFixed(1);
+      return `A sink was made in ${ms} ms and taken away again.`;
+    });
+  }
+  attempt(look, "Opus", "npm run setup", () => {
+    const ms = tryOpus().toFixed(2);
+    return `A tone of 48 kHz stereo came back: ${ms} ms for each 5 ms of sound.`;
+  });
   checkRealtime(look);
+}
+
+const restart = "systemctl --user restart pipewire wireplumber";
+
+function attempt(look: Examination, name: string, fix: string, run: () => string): void {
+  try {
+    look.ok(name, run());
+  } catch (thrown) {
+    const { code, message } = toPfError(thrown);
+    look.fail(name, message, code.startsWith("PF_LIBRARY") ? "npm run setup" : fix);
+  }
 }
 
 /** False when there is none to go on with. */
@@ -19,8 +42,7 @@ function checkPipeWire(look: Examination): boolean {
   if (ok) look.ok("PipeWire", why);
   else if (/native library|can't be loaded/.test(why)) look.fail("PipeWire", why, "npm run setup");
   else if (missing) look.fail("PipeWire", why, `${installHere("pipewire")} && ${start}`);
-  else
-    look.fail("PipeWire", why, version === null ? start : "systemctl --user restart wireplumber");
+  else look.fail("PipeWire", why, version === null ? start : restart);
   return ok;
 }
 

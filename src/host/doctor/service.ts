@@ -16,8 +16,8 @@ export const units = ["punktfunk.service", "punktfunk-headless.service"] as cons
 
 export async function examineService(look: Examination): Promise<void> {
   look.progress("Asking systemd …");
-  await checkUnits(look);
-  await checkEnvironment(look);
+  const hasDesktop = await checkEnvironment(look);
+  await checkUnits(look, hasDesktop ? units[0] : units[1]);
   checkState(look);
   const isRunning = checkLock(look);
   look.progress("Trying the ports …");
@@ -47,7 +47,8 @@ async function ask(program: string, ...words: string[]): Promise<Asked | undefin
   return { status: await asked.exited, text: `${out}${errors}`.trim() };
 }
 
-async function checkUnits(look: Examination): Promise<void> {
+/** `fitting` is the unit to install where there is none. */
+async function checkUnits(look: Examination, fitting: string): Promise<void> {
   const asked = await ask("systemctl", "--user", "show-environment");
   if (asked === undefined || asked.status !== 0) {
     const why = asked === undefined ? "systemctl is not installed" : lastLine(asked.text);
@@ -60,7 +61,7 @@ async function checkUnits(look: Examination): Promise<void> {
   const found = await Promise.all(units.map(stateOf));
   const installed = found.filter(({ LoadState }) => LoadState === "loaded");
   if (installed.length === 0) {
-    look.warn("unit", `None of ${units.join(" and ")} is installed.`, installLine(units[0]));
+    look.warn("unit", `None of ${units.join(" and ")} is installed.`, installLine(fitting));
     return;
   }
   for (const state of installed) checkUnit(look, state);
@@ -96,10 +97,10 @@ const unitFolder = new URL("../../../packaging/systemd/", import.meta.url).pathn
 
 function installLine(unit: string): string {
   const target = `~/.config/systemd/user/${unit}`;
-  const linger = unit === units[1] ? "loginctl enable-linger && " : "";
+  const linger = unit === units[1] ? " && loginctl enable-linger" : "";
   return (
-    `install -Dm644 ${join(unitFolder, unit)} ${target} && ${linger}` +
-    `systemctl --user daemon-reload && systemctl --user enable --now ${unit}`
+    `install -Dm644 ${join(unitFolder, unit)} ${target} && ` +
+    `systemctl --user daemon-reload && systemctl --user enable --now ${unit}${linger}`
   );
 }
 
@@ -153,8 +154,8 @@ function checkLinger(look: Examination, isHeadless: boolean): void {
   }
 }
 
-/** What a service, which starts with next to nothing, would find. */
-async function checkEnvironment(look: Examination): Promise<void> {
+/** What a service, which starts with next to nothing, would find; whether a desktop is in it. */
+async function checkEnvironment(look: Examination): Promise<boolean> {
   const { HOME, PATH, XDG_RUNTIME_DIR } = process.env;
   const imported = await findEnvironment({ HOME, PATH, XDG_RUNTIME_DIR });
   const list = imported.map(({ name, value, from }) => `${name}=${value} (${from})`).join(", ");
@@ -162,12 +163,13 @@ async function checkEnvironment(look: Examination): Promise<void> {
   const hasDesktop = names.some((name) => ["WAYLAND_DISPLAY", "DISPLAY"].includes(name));
   if (hasDesktop) {
     look.ok("environment", `A service finds the desktop: ${list}.`);
-    return;
+    return true;
   }
   const fix =
     "systemctl --user import-environment WAYLAND_DISPLAY DISPLAY XDG_CURRENT_DESKTOP SWAYSOCK";
   const rest = list === "" ? "" : ` It finds ${list}.`;
   look.warn("environment", `A service finds no running desktop.${rest}`, `${fix} # in the desktop`);
+  return false;
 }
 
 const kinds = ["config", "data", "state"] as const satisfies readonly StateKind[];

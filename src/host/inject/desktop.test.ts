@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { InputDevices } from "../../ffi/input/input.ts";
+import { InputDevices, type InputOptions } from "../../ffi/input/input.ts";
 import { keys } from "../../wire/keys.ts";
 import { startTestDesktop, swayInstalled, type TestDesktop } from "../displays/desktop.fixture.ts";
-import { openInjector, type SessionInjector } from "./inject.ts";
+import { SessionInjector } from "./inject.ts";
+import { openWlrootsInput } from "./wlroots.ts";
 
 /** As sway 1.7 gives it, and 1.10, which rounds it up. */
 const atLastPixel = /^at (1279\.?\d* 719\.?\d*|1280\.00 720\.00)$/;
 const usage = (name: string) => keys.find(([, , key]) => key === name)?.[0] as number;
+
+const openInjector = (options: InputOptions) => new SessionInjector(openWlrootsInput(options));
 
 describe.skipIf(!swayInstalled)("input into a real desktop", () => {
   let desktop: TestDesktop;

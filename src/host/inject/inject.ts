@@ -1,8 +1,8 @@
 /** A session's keyboard, mouse and fingers: turns the wire's input into that of the desktop. */
 import { type Millis, millis } from "../../base/units.ts";
-import type { InputOptions } from "../../ffi/input/input.ts";
 import { evdevButton, evdevKey } from "../../wire/keys.ts";
 import { limit } from "../../wire/limits.ts";
+import { checkText, textAllowance } from "../../wire/text.ts";
 import {
   type Allowance,
   initialRate,
@@ -10,11 +10,8 @@ import {
   pressAllowance,
   type RateState,
   takeTokens,
-  textAllowance,
 } from "./rate.ts";
 import type { InputTarget, TouchPhase } from "./target.ts";
-import { checkText } from "./text.ts";
-import { openWlrootsInput } from "./wlroots.ts";
 
 /** Where a client's input goes. No method throws, blocks or waits. */
 export interface Injector {
@@ -37,11 +34,6 @@ export interface Injector {
   /** Releases every key, button and finger of this client: at its end and when it loses focus. */
   releaseAll(): void;
   close(): void;
-}
-
-/** An injector into a wlroots compositor. Throws PF_INPUT_FAILED. */
-export function openInjector(options: InputOptions): SessionInjector {
-  return new SessionInjector(openWlrootsInput(options));
 }
 
 /**

@@ -39,5 +39,3 @@ export function takeTokens(
 export const pressAllowance: Allowance = { perSecond: 200, burst: 400 };
 /** Motion, scrolling and moves of fingers: twice what the fastest mice report (8 kHz). */
 export const motionAllowance: Allowance = { perSecond: 16_000, burst: 16_000 };
-/** Characters of text: as fast as the desktop is typed into, and one longest message at once. */
-export const textAllowance: Allowance = { perSecond: 1000, burst: 4096 };

@@ -87,6 +87,7 @@ export function handlersOf(parts: Parts): Handlers {
       trust.disarm();
       return undefined;
     },
+    displays: async () => ({ displays: [...(await host.displays())] }),
     settings: () => host.settings(),
     changeSettings: ({ body }) => host.changeSettings(body),
     startSpeedTest: ({ body }) => tests.start(body),

@@ -81,7 +81,7 @@ export function sampleOf(
     readonly atMs: number;
   },
 ): LiveSample {
-  const { source, encode, send } = pipeline;
+  const { send, figures } = pipeline;
   return {
     atMs: facts.atMs,
     stream: {
@@ -94,14 +94,14 @@ export function sampleOf(
       parityPermille: pipeline.parityPermille,
       parityCause: facts.parityCause,
     },
-    framesCaptured: source.counters.get("frames"),
+    framesCaptured: figures.framesCaptured,
     framesSent: send.counters.get("frames"),
     packetsSent: send.counters.get("packets"),
     packetsDropped: send.counters.get("packets_dropped"),
     bytesSent: send.counters.get("packet_bytes"),
     histograms: {
-      queue: encode.counters.histogram("queue_us"),
-      encode: encode.counters.histogram("encode_us"),
+      queue: figures.queueUs,
+      encode: figures.encodeUs,
       seal: send.counters.histogram("seal_us"),
       pace: send.counters.histogram("pace_us"),
     },

@@ -48,6 +48,8 @@ export interface ManagedHost {
   sessions(): readonly ManagedSession[];
   /** Ends a session; false: there is none. */
   kick(id: number): boolean;
+  /** Kinds of desktops on this machine, as they are now. */
+  displays(): Promise<readonly api.ManagedDisplay[]>;
   settings(): api.Settings;
   /** In force at once; resolves when it is kept for later starts. */
   changeSettings(change: api.SettingsChange): Promise<api.Settings>;

@@ -6,7 +6,7 @@
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -50,8 +50,8 @@ export interface ImportSources {
   /** systemd's user manager's environment; undefined where it can't be asked. */
   readonly manager: Environment | undefined;
   readonly sockets: FoundSockets;
-  /** Whether a Wayland socket (a name or a path) has a listener. */
-  readonly answers: (waylandDisplay: string) => boolean;
+  /** Somebody listens on the Wayland socket that the manager names. */
+  readonly isToldAlive: boolean;
 }
 
 /** What to add to the environment, and where each came from. Pure. */
@@ -70,8 +70,8 @@ export function importVariables(sources: ImportSources): ImportedVariable[] {
 }
 
 /** The manager keeps the names of desktops that have ended. */
-function isStale(name: DesktopVariable, value: string, { sockets, answers }: ImportSources) {
-  if (name === "WAYLAND_DISPLAY") return !answers(value);
+function isStale(name: DesktopVariable, value: string, { sockets, isToldAlive }: ImportSources) {
+  if (name === "WAYLAND_DISPLAY") return !isToldAlive;
   if (name === "SWAYSOCK") return !sockets.sway.some((socket) => value.endsWith(`/${socket}`));
   if (name === "HYPRLAND_INSTANCE_SIGNATURE") return !sockets.hyprland.includes(value);
   return false;
@@ -108,13 +108,9 @@ export async function findEnvironment(env: Environment = process.env): Promise<I
   const runtimeFolder = runtimeFolderOf(env);
   const manager = await managerEnvironment(env, runtimeFolder);
   const sockets = await findSockets(runtimeFolder);
-  const alive = new Set(sockets.wayland);
-  return importVariables({
-    env,
-    manager,
-    sockets,
-    answers: (name) => alive.has(name) || (name.startsWith("/") && isSocket(name)),
-  });
+  const told = manager?.["WAYLAND_DISPLAY"];
+  const isToldAlive = told !== undefined && (await answers(resolve(runtimeFolder ?? "/", told)));
+  return importVariables({ env, manager, sockets, isToldAlive });
 }
 
 /** Adds what this process's environment lacks, and tells what that was. */
@@ -208,11 +204,11 @@ const connectMsMax = 500;
 
 /** Whether somebody listens on a socket; those who have ended leave theirs behind. */
 function answers(path: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const { promise, resolve: settle } = Promise.withResolvers<boolean>();
   const socket = connect(path);
-  const timer = setTimeout(() => resolve(false), connectMsMax);
-  socket.on("connect", () => resolve(true));
-  socket.on("error", () => resolve(false));
+  const timer = setTimeout(() => settle(false), connectMsMax);
+  socket.on("connect", () => settle(true));
+  socket.on("error", () => settle(false));
   return promise.finally(() => {
     clearTimeout(timer);
     socket.destroy();

@@ -3,7 +3,7 @@
  * bounded time, and the globals or names on the bus that it needs. Nothing is created for it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DisplayKind } from "../displays/display.ts";
+import type { DisplayKind } from "../../wire/displays.ts";
 import { delayMs, type RetryPolicy } from "../displays/retry.ts";
 import { probeMutter, probePortal } from "./bus.ts";
 import { findEnvironment, type ImportedVariable } from "./environment.ts";
@@ -33,7 +33,7 @@ const probes: Readonly<Record<DisplayKind, (context: ProbeContext) => Promise<Re
 };
 
 /** A compositor that is later than this with an answer can't stream. */
-const answerMsMax = 2000;
+const answerMsMax = 1500;
 
 export interface ProbeResult {
   readonly found: readonly Readiness[];

@@ -3,6 +3,7 @@ import { toPfError } from "../../base/errors.ts";
 import { installHere } from "../../base/install.ts";
 import { chooseApplication } from "../displays/application.ts";
 import { desktopUser, renderNode, runtimeBase } from "../displays/user.ts";
+import { checkPipeWire } from "./pipewire.ts";
 import type { ProbeContext } from "./probe.ts";
 import { Checks, compareVersions, type Readiness, versionIn } from "./readiness.ts";
 
@@ -16,15 +17,7 @@ export async function probeSway(context: ProbeContext): Promise<Readiness> {
     fix: installHere("sway"),
   });
   checkUser(checks, context);
-  attempt(
-    checks,
-    "application",
-    () => {
-      const app = chooseApplication({ app: undefined, which: (name) => which(context, name) });
-      return `${app} is what it shows, unless --app names another one.`;
-    },
-    installHere("terminal"),
-  );
+  checkApplication(checks, context);
   const node = version === null ? undefined : drawingNode(context);
   if (version !== null) {
     const how = node === undefined ? "The processor draws: no render node can be used." : node;
@@ -55,7 +48,22 @@ export async function probeGamescope(context: ProbeContext): Promise<Readiness> 
     node ?? "There is no render node in /dev/dri that it may use, and it draws only by Vulkan.",
     groups,
   );
+  checkPipeWire(checks, context);
   return { kind: "gamescope", name: "gamescope", ok: checks.ok, version, checks: checks.list };
+}
+
+/** A Mutter of the host's own, with what it needs beside itself. */
+export async function probeOwnMutter(context: ProbeContext): Promise<Readiness> {
+  const checks = new Checks();
+  const fix = installHere("mutter");
+  const version = await askProgram(checks, context, { program: "mutter", fix });
+  for (const program of ["dbus-daemon", "pipewire", "wireplumber"]) {
+    const path = which(context, program);
+    checks.add(program, path !== null, path ?? `${program} is not installed.`, fix);
+  }
+  checkUser(checks, context);
+  checkApplication(checks, context);
+  return { kind: "mutter", name: "Mutter", ok: checks.ok, version, checks: checks.list };
 }
 
 const which = ({ env }: ProbeContext, name: string) => Bun.which(name, { PATH: env["PATH"] ?? "" });
@@ -101,6 +109,14 @@ function checkUser(checks: Checks, { env }: ProbeContext): void {
   attempt(checks, "user", asUser, "sudo useradd --system --create-home punktfunk");
   const folder = () => `Its sockets lie in ${runtimeBase(env)}.`;
   attempt(checks, "runtime folder", folder, "sudo loginctl enable-linger $USER");
+}
+
+function checkApplication(checks: Checks, context: ProbeContext): void {
+  const choose = () => {
+    const app = chooseApplication({ app: undefined, which: (name) => which(context, name) });
+    return `${app} is what it shows, unless --app names another one.`;
+  };
+  attempt(checks, "application", choose, installHere("terminal"));
 }
 
 function attempt(checks: Checks, name: string, run: () => string, fix: string): void {

@@ -10,7 +10,7 @@ const none: ImportSources = {
   env: {},
   manager: undefined,
   sockets: { runtimeFolder: undefined, wayland: [], sway: [], hyprland: [], bus: false },
-  answers: () => false,
+  isToldAlive: false,
 };
 const here = {
   runtimeFolder: "/run/user/7",
@@ -34,7 +34,7 @@ describe("the desktop's environment", () => {
       env: { XDG_RUNTIME_DIR: "/run/user/7" },
       manager: { WAYLAND_DISPLAY: "wayland-5", XDG_CURRENT_DESKTOP: "GNOME" },
       sockets: here,
-      answers: (name) => name === "wayland-5",
+      isToldAlive: true,
     });
     const wayland = imported.find(({ name }) => name === "WAYLAND_DISPLAY");
     expect(wayland).toMatchObject({ value: "wayland-5", from: "systemd's user manager" });

@@ -1,5 +1,5 @@
 /** What a compositor's readiness is told in. Pure. */
-import type { DisplayKind } from "../displays/display.ts";
+import type { DisplayKind } from "../../wire/displays.ts";
 
 /** One thing that was tried. */
 export interface ReadinessCheck {

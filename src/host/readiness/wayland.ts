@@ -40,18 +40,12 @@ const wlrootsNeeds: readonly Need[] = [
   { what: "pointer", ways: [[["zwlr_virtual_pointer_manager_v1", 1]]], fix: otherCompositor },
 ];
 
-/** KWin shows these only to programs whose desktop entry asks for them. */
-const kwinInterfaces = [
-  "zkde_screencast_unstable_v1",
-  "kde_output_management_v2",
-  "kde_output_device_v2",
-  "org_kde_kwin_fake_input",
-];
-const entryFolder = "~/.local/share/applications";
+/** KWin shows these only to the program that a desktop entry asks for them with. */
+const entry = "org.punktfunk.punktfunk.desktop";
+const entryPath = new URL(`../../../packaging/applications/${entry}`, import.meta.url).pathname;
 const kwinPermission =
-  `mkdir -p ${entryFolder} && printf '[Desktop Entry]\\nType=Application\\nName=punktfunk\\n` +
-  `NoDisplay=true\\nExec=${process.execPath}\\nX-KDE-Wayland-Interfaces=` +
-  `${kwinInterfaces.join(",")}\\n' > ${entryFolder}/punktfunk.desktop && ` +
+  `sed 's|^Exec=.*|Exec=${process.execPath}|' ${entryPath} | ` +
+  `install -Dm644 /dev/stdin ~/.local/share/applications/${entry} && ` +
   "(kbuildsycoca6 || kbuildsycoca5)";
 
 const kwinNeeds: readonly Need[] = [

@@ -14,7 +14,7 @@ export async function probeX11(context: ProbeContext): Promise<Readiness> {
   const found = await ask(checks, context);
   return {
     kind: "x11",
-    name: found?.vendor || "X11",
+    name: found?.vendor.replace(/^The (.*) Foundation$/, "$1") || "X11",
     ok: checks.ok,
     version: found === undefined ? null : releaseVersion(found.vendor, found.release),
     checks: checks.list,

@@ -87,6 +87,14 @@ export const routes = {
     answer: schemas.pairingSchema,
   }),
   disarm: route("DELETE", "/pairing", "Close the pairing window"),
+  displays: route(
+    "GET",
+    "/displays",
+    "The desktops that this host can stream, and why not others",
+    {
+      answer: schemas.listSchemas.displays,
+    },
+  ),
   settings: route("GET", "/settings", "Settings in force", { answer: schemas.settingsSchema }),
   changeSettings: route("PATCH", "/settings", "Change settings, now and for later starts", {
     body: schemas.settingsChangeSchema,

@@ -3,8 +3,10 @@
  * in their unit; times are ISO 8601 in UTC; a figure that was not measured is null, never 0. From
  * these schemas come the server's checks, the clients' types and docs/openapi.json.
  */
+
 import { z } from "zod";
 import { plainLine } from "../control.ts";
+import { displayKinds, sourceNames } from "../displays.ts";
 import { limit } from "../limits.ts";
 import { codec } from "../media.ts";
 import { levelNames } from "../pairing/level.ts";
@@ -244,7 +246,7 @@ export const armingSchema = z
   .meta({ id: "Arming" });
 export type Arming = z.output<typeof armingSchema>;
 
-export const compositors = ["auto", "synthetic", "sway", "wlroots"] as const;
+export const compositors = ["auto", ...sourceNames] as const;
 
 const settingsFields = {
   bitrateKbpsDefault: bitrate.describe("for clients that ask for none"),
@@ -372,7 +374,19 @@ export const grantSchema = z
   .meta({ id: "Grant", description: "a bearer token for a while" });
 export type Grant = z.output<typeof grantSchema>;
 
+export const displaySchema = z
+  .object({
+    kind: z.enum(displayKinds),
+    ok: z.boolean().describe("it can be streamed now"),
+    running: z.boolean().describe("a desktop that runs; else one that the host would start"),
+    version: word.nullable(),
+    why: line.describe("what it is, or what is missing and how to get it"),
+  })
+  .meta({ id: "Display", description: "a kind of desktop, as this machine has it now" });
+export type ManagedDisplay = z.output<typeof displaySchema>;
+
 export const listSchemas = {
+  displays: z.object({ displays: z.array(displaySchema) }),
   sessions: z.object({ sessions: z.array(sessionSchema) }),
   devices: z.object({ devices: z.array(deviceSchema) }),
   pending: z.object({ pending: z.array(pendingSchema) }),

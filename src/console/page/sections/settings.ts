@@ -23,6 +23,12 @@ const compositorLabels: Readonly<Record<Settings["compositor"], string>> = {
   synthetic: "Synthetic: a test picture",
   sway: "sway: a desktop of its own",
   wlroots: "wlroots: the desktop that runs",
+  kwin: "KWin: the Plasma desktop that runs",
+  mutter: "Mutter: the GNOME desktop that runs, or one of its own",
+  hyprland: "Hyprland: the desktop that runs",
+  gamescope: "gamescope: a session of its own",
+  portal: "Portal: the desktop that runs, after a question there",
+  x11: "X11: the desktop that runs, or one of its own",
 };
 
 export function settingsSection(feed: Feed, signedIn: SignedIn): Section {
@@ -86,17 +92,36 @@ class SettingsPanel {
       make("h3", {}, "Streams"),
       this.#usual.element,
       this.#highest.element,
-      field("Sessions at once", this.#sessions, "Further clients are refused. 1 to 64."),
+      field(
+        "Sessions at once",
+        this.#sessions,
+        "Further clients wait in a line, or are refused. 1 to 64.",
+      ),
       field("Picture comes from", this.#compositor, "Counts from the next session on."),
       make("div", { class: "actions" }, this.#save, this.#undo),
     );
     this.#judge();
     feed.on("settings", (settings) => {
+      if (this.#inForce === undefined) void this.#nameDisplays();
       const isEdited = this.#inForce !== undefined && Object.keys(this.#change()).length > 0;
       this.#inForce = settings;
       if (isEdited) this.#judge();
       else this.#fill();
     });
+  }
+
+  /** Says at each desktop whether it is there, as soon as the host has told. */
+  async #nameDisplays(): Promise<void> {
+    const { displays } = await call("displays").catch(() => ({ displays: [] }));
+    for (const { kind, ok, version, why } of displays) {
+      const option = optionOf(this.#compositor, kind);
+      if (option === undefined) continue;
+      const label = compositorLabels[kind];
+      option.textContent = ok
+        ? `${label}${version === null ? "" : ` (${version})`}`
+        : `${label} – not here`;
+      option.title = why;
+    }
   }
 
   #fill(): void {
@@ -174,3 +199,6 @@ function aboutPanel(feed: Feed): HTMLElement {
     fingerprint,
   );
 }
+
+const optionOf = (list: HTMLSelectElement, value: string): HTMLOptionElement | undefined =>
+  [...list.options].find((option) => option.value === value);

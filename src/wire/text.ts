@@ -1,5 +1,8 @@
-/** What text input may hold. */
-import { limit } from "../../wire/limits.ts";
+/** What text input may hold: the host refuses other text, and clients ask for none. */
+import { limit } from "./limits.ts";
+
+/** Characters that a host takes: as fast as a desktop is typed into, one longest message at once. */
+export const textAllowance = { perSecond: 1000, burst: limit("text_bytes_max") } as const;
 
 export type CheckedText =
   | { readonly ok: true; readonly text: string; readonly characters: number }
