@@ -9,7 +9,7 @@
  */
 import type { PfError } from "../base/errors.ts";
 import { SeededRandom } from "../base/random.ts";
-import { Histogram, type Percentiles } from "../base/stats.ts";
+import { bucketLowUs, Histogram, type Percentiles } from "../base/stats.ts";
 import { milliHz, type Nanos } from "../base/units.ts";
 import { nowNs } from "../ffi/core/core.ts";
 import { PictureTap } from "../ffi/decode/tap.ts";
@@ -224,6 +224,8 @@ export function latencySummary(summary: Summary, seen: SeenFigures, keys: KeyFig
     pixelLatencyUs: pixels,
     pixelsReadFrom: seen.screen === null ? ("decoded" as const) : ("screen" as const),
     decodedPixelLatencyUs: decoded,
+    /** How often the pixel latency was at least so many µs: [lowUs, count], what has a count. */
+    histogramUs: shown === null ? null : sparse(shown.latency),
     markers: shown?.markers ?? null,
     stagesUs,
     /** Medians of the stages one after another. */
@@ -239,6 +241,10 @@ export function latencySummary(summary: Summary, seen: SeenFigures, keys: KeyFig
 }
 
 export type LatencySummary = ReturnType<typeof latencySummary>;
+
+/** The buckets that hold something, as [lower bound in µs, count]. */
+const sparse = ({ buckets }: Histogram): [lowUs: number, count: number][] =>
+  [...buckets].flatMap((count, index) => (count === 0 ? [] : [[bucketLowUs(index), count]]));
 
 const percentiles = (histogram: Histogram | undefined): Percentiles | null =>
   histogram?.percentiles() ?? null;

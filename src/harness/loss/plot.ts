@@ -3,6 +3,7 @@
  * parity and model, a curve for each scheme. Its colours follow the reader's light or dark scheme;
  * curves also differ in dash and marker, for those who see no colours.
  */
+import { number, ticksTo } from "../axis.ts";
 import { linkModels } from "./models.ts";
 import { formatBytes } from "./report.ts";
 import { type LossScheme, lossSchemes, type Row } from "./run.ts";
@@ -65,17 +66,6 @@ function panelsOf(rows: readonly Row[]): Panel[] {
   }));
 }
 
-/** Ticks at round numbers from 0 to at least `most`. */
-function ticksTo(most: number): number[] {
-  const raw = Math.max(most, 1) / 5;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw) ?? 10) * power;
-  const count = Math.ceil(Math.max(most, 1) / step - 1e-9);
-  return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(6)));
-}
-
-const number = (value: number) => String(Math.round(value * 100) / 100);
-
 function drawAxes(ticks: readonly number[], x: (value: number) => number, axis: string): string[] {
   const y = (value: number) => panel.top + plotHeight * (1 - value / 100);
   const bottom = panel.top + plotHeight;
@@ -110,7 +100,7 @@ function drawMarker(scheme: LossScheme, at: string): string {
 }
 
 function drawPanel({ title, axis, rows }: Panel, at: { x: number; y: number }): string {
-  const ticks = ticksTo(Math.max(...rows.map(({ lossPct }) => lossPct)));
+  const ticks = ticksTo(Math.max(1, ...rows.map(({ lossPct }) => lossPct)));
   const most = ticks.at(-1) as number;
   const x = (value: number) => panel.left + (plotWidth * value) / most;
   const y = (row: Row) => panel.top + plotHeight * (1 - row.framesLost / row.frames);
