@@ -17,7 +17,7 @@ import {
 
 /** What follows one another between the capture and the picture that is seen. */
 export const shownStages = ["queue", "encode", "network", "decode", "present"] as const;
-const right = 14;
+const right = 22;
 const rowHeight = 50;
 const axisHeight = 44;
 
@@ -61,7 +61,7 @@ export function stagePlot(runs: readonly Run[]): string {
   );
   const keys = shownStages.map((stage) => ({ style: stage, name: stage }));
   const label = "ms from the capture; line: pixels, p50 to p99";
-  const { parts, height } = rows(runs, { most, label, top: 50 }, ({ summary }, y, x) => {
+  const { parts, height } = rows(runs, { most, label, top: 28 }, ({ summary }, y, x) => {
     let from = 0;
     const bars = shownStages.map((stage) => {
       const us = summary?.stagesUs[stage]?.p50 ?? 0;

@@ -24,6 +24,7 @@ nav ul { padding-left: 1.2rem; columns: 22rem; }
 section.plot { border: 1px solid var(--line); border-radius: 10px; padding: 16px; margin: 0 0 16px;
   display: grid; gap: 8px 24px; grid-template-columns: minmax(0, 1fr); }
 section.plot h3 { grid-column: 1 / -1; }
+@media (max-width: 480px) { section.plot { padding: 10px; } }
 @media (min-width: 900px) {
   section.plot { grid-template-columns: minmax(0, 470px) minmax(0, 1fr); }
 }
@@ -34,6 +35,7 @@ caption { text-align: left; font-weight: 600; padding: 0 0 6px; }
 th, td { padding: 4px 10px 4px 0; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; white-space: nowrap; }
 th[scope=row], thead th:first-child { text-align: left; font-weight: 500; }
+th[scope=row] { white-space: normal; min-width: 9.5rem; } thead th { white-space: normal; }
 td.words { text-align: left; white-space: normal; min-width: 16rem; }
 thead th { vertical-align: bottom; }
 .failed { color: var(--bad); font-weight: 600; }

@@ -1,12 +1,12 @@
 /**
- * The parts of a plot as SVG text: axes, curves, keys. A plot is 440 units wide, so that its words
+ * The parts of a plot as SVG text: axes, curves, keys. A plot is 390 units wide, so that its words
  * are of readable size on a telephone, and takes its colours from the page. Curves differ in dash
  * as well as in colour. What a plot shows stands in a table beside it, so readers that can't see
  * it are told its name alone.
  */
 import { number } from "../../../src/harness/axis.ts";
 
-export const plotWidth = 440;
+export const plotWidth = 390;
 export const keyHeight = 20;
 /** Curves that can be told apart in one plot; style.ts has a colour and a dash for each. */
 export const curvesMax = 6;
@@ -109,17 +109,15 @@ export function curveKeys(names: readonly string[], top: number, left: number): 
   });
 }
 
-/** Keys of filled bars in rows of as many as fit. */
+/** Keys of filled bars in a row: up to five short words. */
 export function barKeys(
   keys: readonly { readonly style: string; readonly name: string }[],
   top: number,
 ): string[] {
-  const width = plotWidth / 4;
+  const width = plotWidth / keys.length;
   return keys.map(({ style, name }, index) => {
-    const [x, y] = [4 + (index % 4) * width, top + Math.floor(index / 4) * keyHeight];
-    return (
-      `<rect class="bar ${style}" x="${number(x)}" y="${number(y - 9)}" width="12" height="12"/>` +
-      text(x + 18, y + 2, name)
-    );
+    const x = 4 + index * width;
+    const square = `x="${number(x)}" y="${top - 9}" width="12" height="12"`;
+    return `<rect class="bar ${style}" ${square}/>${text(x + 17, top + 2, name)}`;
   });
 }
