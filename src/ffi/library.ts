@@ -35,6 +35,7 @@ const libraryNeeds = {
   encode: "libavcodec",
   decode: "libavcodec",
   record: "libavformat",
+  rival: "libavformat",
   window: "SDL2, SDL2_ttf and libyuv",
   terminal: "chafa and libyuv",
   testcard: "a C library",
