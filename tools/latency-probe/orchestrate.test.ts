@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
+import { program } from "../../src/cli/own-host.ts";
 import { launchBrowser, openPage } from "../../src/console/browser.testing.ts";
 import { namespacesMissing } from "../../src/harness/namespaces.ts";
 import { familyOf, stillRunning, until } from "../../src/harness/processes.ts";
@@ -148,6 +149,29 @@ test.skipIf(Bun.which("ssh") === null)("a machine that ssh can't reach is told o
   expect(stderr).toContain("ssh does not reach nobody@punktfunk.invalid");
   expect(stderr).toContain("BatchMode=yes");
   expect(code).toBe(3);
+});
+
+/** What sshd does with a command: the user's shell gets it as one word. */
+const sshHere = `#!/bin/sh
+for last; do :; done
+case " $* " in
+  *" -G "*) echo "hostname 127.0.0.1" ;;
+  *" BatchMode=yes "*) exec sh -c "$last" ;;
+esac
+`;
+
+test("machines by ssh get each program as one script, and nothing of it stays", async () => {
+  const out = join(folder, "by-ssh");
+  const ssh = join(folder, "ssh-here");
+  await writeFile(ssh, sshHere, { mode: 0o700 });
+  const reach = ["--ssh", ssh, "--command", `${process.execPath} ${program[1]}`];
+  const given = ["me@there", "me@here", "--mode", "320x240@30", "--duration", "1s"];
+  const { code, stderr } = await orchestrate(...given, ...reach, "--out", out);
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  const { runs, machines } = await readReport(out);
+  expect(machines.map(({ name }) => name)).toEqual(["me@there", "me@here"]);
+  expect(runs[0]?.summary?.pixelLatencyUs?.p50).toBeGreaterThan(0);
+  expect((await readdir(folder)).filter((name) => name.startsWith("punktfunk-probe"))).toEqual([]);
 });
 
 test("every combination is one plan, and a repeated setting is none", () => {

@@ -118,7 +118,9 @@ function lossLines({ fromPort, percent }: Loss): string[] {
     // Where it is not in an ordinary user's path.
     "PATH=$PATH:/usr/sbin:/sbin",
     'nft=nft; [ "$(id -u)" = 0 ] || nft="sudo -n nft"',
-    `trap '$nft delete table inet punktfunk_probe; rm -rf "$home"' EXIT`,
+    // What a machine that lost its power left is gone first.
+    "lossless() { $nft delete table inet punktfunk_probe 2>/dev/null; }; lossless",
+    `trap 'lossless; rm -rf "$home"' EXIT`,
     ...rules.map((rule) => `$nft ${quote(rule)} || exit ${noLossStatus}`),
   ];
 }

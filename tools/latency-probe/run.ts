@@ -23,6 +23,7 @@ export class ServingHost implements AsyncDisposable {
 
   async ready(signal: AbortSignal): Promise<ReadyReport> {
     if (this.#ready !== undefined) return this.#ready;
+    await this.#program?.[Symbol.asyncDispose]();
     // Whoever reaches its ports may look at the test picture, for as long as the matrix takes.
     const flags = ["--open", "--no-advertise", "--port", "0", "--mgmt-port", "0"];
     const program = startPunktfunk(this.#place, [
