@@ -71,6 +71,7 @@ static void run_bare(pf_rival_receiver *receiver) {
   pf_depacketizer *depacketizer = &receiver->depacketizer;
   while (!atomic_load(&receiver->stopping)) {
     ssize_t bytes = recv(receiver->socket, receiver->packet, PACKET_BYTES, 0);
+    if (bytes < 0 && errno != EAGAIN && errno != EINTR) break;
     if (bytes > 0 && pf_depacketizer_take(depacketizer, receiver->packet, (uint32_t)bytes))
       push(receiver, depacketizer->data, depacketizer->bytes);
   }
