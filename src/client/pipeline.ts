@@ -137,9 +137,9 @@ export class ClientPipeline {
     this.port.start();
   }
 
-  /** Nanoseconds to add to a host time to get this machine's; null = not known. */
-  setClockOffset(offsetNs: Nanos | null): void {
-    this.receive.setClockOffset(offsetNs);
+  /** See ReceiveStage.setClockOffset. */
+  setClockOffset(offsetNs: Nanos | null, errorNs?: Nanos): void {
+    this.receive.setClockOffset(offsetNs, errorNs);
     this.decode.setClockOffset(offsetNs);
     this.#presenter?.setClockOffset(offsetNs);
     this.#watch?.setClockOffset(offsetNs);

@@ -280,7 +280,7 @@ export class ClientSession {
   async #followClock(): Promise<void> {
     await this.#clock.follow((estimate) => {
       if (this.#last !== undefined) return;
-      this.pipeline.setClockOffset(estimate?.offsetNs ?? null);
+      this.pipeline.setClockOffset(estimate?.offsetNs ?? null, estimate?.errorNs);
       if (estimate !== null) this.#clockFigures = clockFigures(estimate);
       else if (this.#clockFigures?.isSuspect === false) {
         this.#clockFigures = { ...this.#clockFigures, isSuspect: true };

@@ -402,4 +402,6 @@ export const knob = {
   text_input: 9,
   /** 0 = no input events, as while a question is open in the terminal. */
   input_enabled: 10,
+  /** Nanoseconds by which clock_offset_ns is wrong at most, ≥ 0; 0 until it is told. */
+  clock_error_ns: 11,
 } as const;

@@ -163,7 +163,7 @@ export const counterTables = {
       "memory_bytes",
       "frames_before_sent",
     ],
-    // frames_before_sent: came before they can have left, so the clocks' offset is wrong; overhead: capture to reassembled without what the encoder took of it
+    // frames_before_sent: came before they can have left, so the clocks' offset is wrong by more than its error; overhead: capture to reassembled without what the encoder took of it
     ["network_us", "reassemble_us", "capture_to_reassembled_us", "overhead_us"],
   ),
   // data_count, packet_count: gauges of the newest frame

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 1354859393u
+#define PF_ABI_HASH 3180778430u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -150,6 +150,7 @@
 #define PF_KNOB_PICTURE_MAX 10
 #define PF_KNOB_TEXT_INPUT 9
 #define PF_KNOB_INPUT_ENABLED 10
+#define PF_KNOB_CLOCK_ERROR_NS 11
 #define PF_SEAL_TAG_BYTES 16
 #define PF_SEAL_KEY_BYTES 16
 #define PF_SEAL_SALT_BYTES 12

@@ -39,7 +39,9 @@ static void measure(pf_receive *receive, const pf_assembly *assembly,
   if (captured_ns == 0) return;
   uint64_t encode_ns = 1000ull * header->encode_us;
   uint64_t encoded_ns = captured_ns + 1000ull * header->queue_us + encode_ns;
-  if (assembly->complete_ns < encoded_ns) pf_count(counters->frames_before_sent, 1);
+  int64_t error_ns = atomic_load_explicit(&receive->clock_error_ns, memory_order_relaxed);
+  bool before_sent = assembly->complete_ns + (uint64_t)error_ns < encoded_ns;
+  if (before_sent) pf_count(counters->frames_before_sent, 1);
   pf_histogram_span(&counters->network_us, encoded_ns, assembly->complete_ns);
   pf_histogram_span(&counters->overhead_us, captured_ns + encode_ns, assembly->complete_ns);
 }

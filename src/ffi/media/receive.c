@@ -73,10 +73,17 @@ PF_EXPORT void pf_receive_close(pf_receive *receive) {
 }
 
 PF_EXPORT pf_result pf_receive_set(pf_receive *receive, uint32_t knob, int64_t value) {
-  if (knob != PF_KNOB_CLOCK_OFFSET_NS)
-    return pf_fail(PF_E_ARGUMENT, "the receiver has no knob %u", knob);
-  atomic_store(&receive->clock_offset_ns, value);
-  return PF_OK;
+  switch (knob) {
+    case PF_KNOB_CLOCK_OFFSET_NS:
+      atomic_store(&receive->clock_offset_ns, value);
+      return PF_OK;
+    case PF_KNOB_CLOCK_ERROR_NS:
+      if (value < 0) return pf_fail(PF_E_ARGUMENT, "a clock's error is not below 0");
+      atomic_store(&receive->clock_error_ns, value);
+      return PF_OK;
+    default:
+      return pf_fail(PF_E_ARGUMENT, "the receiver has no knob %u", knob);
+  }
 }
 
 PF_EXPORT int32_t pf_receive_take_losses(pf_receive *receive, pf_frame_loss *out, uint32_t max) {

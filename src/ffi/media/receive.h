@@ -29,7 +29,8 @@ typedef struct pf_receive pf_receive;
 pf_result pf_receive_open(const pf_receive_config *config, pf_receive **out);
 /* Takes it off its session; no sink call afterwards. */
 void pf_receive_close(pf_receive *receive);
-/* Knob: clock_offset_ns. */
+/* Knobs: clock_offset_ns, clock_error_ns: a frame counts as frames_before_sent only when the offset's
+ * error can't explain it. */
 pf_result pf_receive_set(pf_receive *receive, uint32_t knob, int64_t value);
 /* See loss_report.h. */
 int32_t pf_receive_take_losses(pf_receive *receive, pf_frame_loss *out, uint32_t max);

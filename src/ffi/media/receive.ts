@@ -72,16 +72,19 @@ export class ReceiveStage {
     this.counters = new Counters(counterTables.receive, counters);
   }
 
-  /** Nanoseconds to add to a host time to get this machine's; null = not known. */
-  setClockOffset(offsetNs: Nanos | null): void {
+  /**
+   * Nanoseconds to add to a host time to get this machine's, wrong by at most `errorNs`; null = not
+   * known.
+   */
+  setClockOffset(offsetNs: Nanos | null, errorNs: Nanos = 0n): void {
     if (this.#handle === 0) return;
     const { functions, check } = media();
-    const result = functions.pf_receive_set(
-      pointer(this.#handle),
-      knob.clock_offset_ns,
-      offsetNs ?? clockUnknown,
-    );
-    check(result, "PF_NATIVE_FAILED", "The receiver's clock offset");
+    const set = (which: number, value: bigint) => {
+      const result = functions.pf_receive_set(pointer(this.#handle), which, value);
+      check(result, "PF_NATIVE_FAILED", "The receiver's clock offset");
+    };
+    set(knob.clock_offset_ns, offsetNs ?? clockUnknown);
+    set(knob.clock_error_ns, errorNs);
   }
 
   /** Up to `max` settled frames that lost shards; each is told once. */

@@ -15,6 +15,7 @@ struct pf_receive {
   pf_assembly_limits limits;
   pf_pool pool;
   atomic_llong clock_offset_ns;
+  atomic_llong clock_error_ns;
 
   uint32_t next; /* the frame that is to be delivered next */
   uint32_t end;  /* newest frame that is known of + 1 */

@@ -402,7 +402,50 @@ static void what_the_network_lost_is_told_from_gaps(void) {
   close_rig(&r);
 }
 
+/* The frames say that they were captured at 1 ns of the host's clock. */
+static void only_what_the_clocks_error_does_not_explain_came_before_it_was_sent(void) {
+  rig r;
+  open_rig(&r);
+  pf_receive *receive = r.ends.receive;
+  CHECK(pf_receive_set(receive, PF_KNOB_CLOCK_ERROR_NS, -1) == PF_E_ARGUMENT);
+  /* By this offset every frame is sent 10 s after it came. */
+  int64_t offset_ns = (int64_t)(r.now_ns + 10000 * MS);
+  CHECK(pf_receive_set(receive, PF_KNOB_CLOCK_OFFSET_NS, offset_ns) == PF_OK);
+  CHECK(pf_receive_set(receive, PF_KNOB_CLOCK_ERROR_NS, 11000 * MS) == PF_OK);
+  give_frame(&r, 0, true);
+  CHECK(r.counters->frames_before_sent == 0);
+  CHECK(pf_receive_set(receive, PF_KNOB_CLOCK_ERROR_NS, 9000 * MS) == PF_OK);
+  give_frame(&r, 1, false);
+  CHECK(r.counters->frames_before_sent == 1);
+  close_rig(&r);
+}
+
+/* The frames say that they were captured at 1 ns of the host's clock. */
+static void the_time_on_the_network_is_what_the_host_did_not_take(void) {
+  rig r;
+  open_rig(&r);
+  pf_receive *receive = r.ends.receive;
+  pf_host_timing told[] = {{.frame = 0, .seal_us = 300}, {.frame = 1, .seal_us = 300},
+                           {.frame = 2, .seal_us = UINT32_MAX}, {.frame = 1024, .seal_us = 0},
+                           {.frame = UINT32_MAX, .seal_us = 0}};
+  uint32_t count = PF_ARRAY_COUNT(told);
+  const pf_histogram *network = &r.counters->network_us;
+  give_frame(&r, 0, true); /* as the clocks were not known yet, no time across them is */
+  int64_t offset_ns = (int64_t)(r.now_ns - 1 * MS);
+  CHECK(pf_receive_set(receive, PF_KNOB_CLOCK_OFFSET_NS, offset_ns) == PF_OK);
+  give_frame(&r, 1, false);
+  give_frame(&r, 2, false);
+  CHECK(network->count == 0);
+  pf_receive_take_timings(receive, (const uint8_t *)told, count);
+  CHECK(network->count == 2 && network->max_us >= 600 && network->max_us <= 700);
+  CHECK(network->sum_us == network->max_us); /* the second one's is 0, and not below */
+  pf_receive_take_timings(receive, (const uint8_t *)told, count);
+  CHECK(network->count == 2);
+  close_rig(&r);
+}
+
 void pf_test_receive(void) {
+  the_time_on_the_network_is_what_the_host_did_not_take();
   delivers_when_enough_shards_are_there();
   late_is_not_lost();
   a_keyframe_ends_the_waiting();
@@ -416,4 +459,5 @@ void pf_test_receive(void) {
   a_shard_counts_once();
   a_flood_of_frames_stays_within_bounds();
   what_the_network_lost_is_told_from_gaps();
+  only_what_the_clocks_error_does_not_explain_came_before_it_was_sent();
 }
