@@ -6,6 +6,7 @@ const quick = { p50: 200, p95: 400 };
 /** Ten seconds of a stream without fault. */
 const smooth: StreamFigures = {
   seconds: 10,
+  sourceSeconds: null,
   refreshHz: 60,
   stages: {
     queue: quick,
@@ -13,6 +14,8 @@ const smooth: StreamFigures = {
     seal: quick,
     pace: quick,
     network: quick,
+    reassemble: quick,
+    wait: quick,
     decode: { p50: 1500, p95: 2500 },
     present: { p50: 2000, p95: 4000 },
   },
@@ -53,7 +56,9 @@ describe("what is wrong is told apart", () => {
     ["network-loss", { packetsLost: 1000 }],
     ["reorder", { packetsDisordered: 2000 }],
     ["slow-network", stage("network", { p50: 500, p95: 30_000 })],
+    ["slow-network", stage("reassemble")],
     ["slow-decoder", stage("decode")],
+    ["slow-decoder", stage("wait")],
     ["slow-decoder", { decodeRefused: 100, framesDecoded: 500 }],
     ["display-wait", stage("present", { p50: 30_000, p95: 34_000 })],
     ["display-wait", { presentReplaced: 300 }],
@@ -72,6 +77,13 @@ test("the network is not blamed for what the machines dropped themselves", () =>
   expect(causes.toSorted()).toEqual(["client-socket", "host-socket"]);
 });
 
+test("a frame that is sent slowly is not the network's either", () => {
+  const stages = { ...smooth.stages, pace: slow, reassemble: { p50: 20_100, p95: 25_100 } };
+  const { findings, slowest } = diagnose({ ...smooth, stages });
+  expect(findings.map(({ cause }) => cause)).toEqual(["pacing"]);
+  expect(slowest?.stage).toBe("pace");
+});
+
 test("of several the one that costs most comes first", () => {
   const change = { packetsLost: 100, framesLost: 0, ...stage("decode") };
   const causes = diagnose({ ...smooth, ...change }).findings.map(({ cause }) => cause);
@@ -81,7 +93,14 @@ test("of several the one that costs most comes first", () => {
 test("what was not measured is neither praised nor blamed", () => {
   const nothing = Object.fromEntries(Object.keys(smooth).map((name) => [name, null]));
   const stages = Object.fromEntries(Object.keys(smooth.stages).map((name) => [name, null]));
-  const figures = { ...nothing, seconds: 1, refreshHz: 60, stages, isClockSuspect: false };
+  const figures = {
+    ...nothing,
+    seconds: 1,
+    refreshHz: 60,
+    sourceSeconds: null,
+    stages,
+    isClockSuspect: false,
+  };
   expect(diagnose(figures as unknown as StreamFigures)).toMatchObject({
     slowest: null,
     findings: [],

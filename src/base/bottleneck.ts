@@ -6,17 +6,8 @@
  * taken off; a stage that was not measured is neither praised nor blamed.
  */
 
-/** A frame's way, in its order. */
-export const stageNames = [
-  "queue",
-  "encode",
-  "seal",
-  "pace",
-  "network",
-  "decode",
-  "present",
-] as const;
-export type StageName = (typeof stageNames)[number];
+import type { ByStage, StageName } from "./stages.ts";
+import { stageNames, stages as stageTable } from "./stages.ts";
 
 /** Of the frames of an interval, in microseconds. */
 export interface StageTimes {
@@ -27,8 +18,10 @@ export interface StageTimes {
 /** What happened in an interval. A figure that was not measured is null. */
 export interface StreamFigures {
   readonly seconds: number;
+  /** The time that the host's counts are of; null = the same. */
+  readonly sourceSeconds: number | null;
   readonly refreshHz: number;
-  readonly stages: Readonly<Record<StageName, StageTimes | null>>;
+  readonly stages: ByStage<StageTimes | null>;
   readonly framesCaptured: number | null;
   /** Pictures that a newer one replaced before the encoder took them. */
   readonly framesReplaced: number | null;
@@ -51,18 +44,20 @@ export interface StreamFigures {
   readonly isClockSuspect: boolean;
 }
 
-export type Cause =
-  | "late-source"
-  | "slow-encoder"
-  | "pacing"
-  | "host-socket"
-  | "client-socket"
-  | "network-loss"
-  | "reorder"
-  | "slow-network"
-  | "slow-decoder"
-  | "display-wait"
-  | "clock";
+export const causes = [
+  "late-source",
+  "slow-encoder",
+  "pacing",
+  "host-socket",
+  "client-socket",
+  "network-loss",
+  "reorder",
+  "slow-network",
+  "slow-decoder",
+  "display-wait",
+  "clock",
+] as const;
+export type Cause = (typeof causes)[number];
 
 export interface Finding {
   readonly cause: Cause;
@@ -76,7 +71,7 @@ export interface Finding {
 
 export interface Diagnosis {
   readonly budgetUs: number;
-  /** The stage that takes most of a frame's time; null when none was measured. */
+  /** The stage that takes most of a frame's time by itself; null when none was measured. */
   readonly slowest: {
     readonly stage: StageName;
     readonly p95Us: number;
@@ -84,7 +79,17 @@ export interface Diagnosis {
     readonly budgetShare: number;
   } | null;
   /** The worst first; empty when nothing is wrong. */
-  readonly findings: readonly Finding[];
+  readonly findings: Finding[];
+}
+
+/** The slowest stage against the time that a frame has, as a sentence. */
+export function slowestSentence({ slowest, budgetUs }: Diagnosis): string {
+  if (slowest === null) return "No stage was measured: no picture came.";
+  const { label, from, to } = stageTable[slowest.stage];
+  return (
+    `${label} (${from} to ${to}) takes most: ${ms(slowest.p95Us)} of the ${ms(budgetUs)} that a ` +
+    `frame has, ${Math.round(slowest.budgetShare * 100)}% (95th percentile).`
+  );
 }
 
 /** Below these shares nobody sees it. */
@@ -111,11 +116,16 @@ export function diagnose(figures: StreamFigures): Diagnosis {
 
 function slowestStage({ stages }: StreamFigures, budgetUs: number): Diagnosis["slowest"] {
   const measured = stageNames.flatMap((stage) => {
-    const p95Us = stages[stage]?.p95;
+    const p95Us = stage === "reassemble" ? gathering(stages) : stages[stage]?.p95;
     return p95Us === undefined ? [] : [{ stage, p95Us, budgetShare: p95Us / budgetUs }];
   });
   if (measured.length === 0) return null;
   return measured.reduce((worst, one) => (one.p95Us > worst.p95Us ? one : worst));
+}
+
+/** How long a frame's packets take to be all there, beyond the time for which they are sent. */
+function gathering({ reassemble, pace }: StreamFigures["stages"]): number | undefined {
+  return reassemble === null ? undefined : Math.max(0, reassemble.p95 - (pace?.p95 ?? 0));
 }
 
 /** The share of frames that a count is of; 0 when either is not known. */
@@ -134,7 +144,8 @@ const percent = (part: number) => `${(part * 100).toFixed(part < 0.01 ? 2 : 1)}%
 const p95 = (figures: StreamFigures, stage: StageName) => ms(figures.stages[stage]?.p95 ?? 0);
 
 function lateSource(figures: StreamFigures): Finding | undefined {
-  const { framesCaptured, seconds, refreshHz } = figures;
+  const { framesCaptured, refreshHz } = figures;
+  const seconds = figures.sourceSeconds ?? figures.seconds;
   if (framesCaptured === null) return undefined;
   const missing = 1 - framesCaptured / (refreshHz * seconds);
   if (missing < 0.05) return undefined;
@@ -236,14 +247,15 @@ function reorder(figures: StreamFigures): Finding | undefined {
 
 function slowNetwork(figures: StreamFigures, budgetUs: number): Finding | undefined {
   const { stages, isClockSuspect } = figures;
-  const network = stages.network;
-  if (network === null || isClockSuspect) return undefined;
+  const { network } = stages;
   // What its worst frames take longer than its usual ones is the path's; the rest is distance.
-  const weight = Math.min(1, Math.max(0, (network.p95 - network.p50) / budgetUs - 0.5));
+  const spread = network === null || isClockSuspect ? 0 : network.p95 - network.p50;
+  const slower = Math.max(spread, gathering(stages) ?? 0);
+  const weight = Math.min(1, Math.max(0, slower / budgetUs - 0.5));
   if (weight < seen.frames) return undefined;
   return {
     cause: "slow-network",
-    detail: `On the network a frame takes ${ms(network.p50)}, but ${ms(network.p95)} at worst.`,
+    detail: `On the network the slowest frames in twenty take ${ms(slower)} longer than others.`,
     advice: "Something queues on the way: lower --bitrate, or see by punktfunk speed-test HOST.",
     weight,
   };
@@ -252,13 +264,14 @@ function slowNetwork(figures: StreamFigures, budgetUs: number): Finding | undefi
 function slowDecoder(figures: StreamFigures, budgetUs: number): Finding | undefined {
   const arrived = (figures.framesDecoded ?? 0) + (figures.decodeRefused ?? 0);
   const refused = share(figures.decodeRefused, arrived);
-  const weight = Math.max(refused, beyond(figures, "decode", budgetUs));
+  const slow = Math.max(beyond(figures, "decode", budgetUs), beyond(figures, "wait", budgetUs));
+  const weight = Math.max(refused, slow);
   if (weight < seen.frames) return undefined;
   return {
     cause: "slow-decoder",
     detail:
-      `Decoding takes ${p95(figures, "decode")} of the ${ms(budgetUs)} that a frame has; ` +
-      `${percent(refused)} of the frames found its queue full.`,
+      `Decoding takes ${p95(figures, "decode")} of the ${ms(budgetUs)} that a frame has, after ` +
+      `${p95(figures, "wait")} of waiting; ${percent(refused)} of the frames found its queue full.`,
     advice:
       "Use a hardware decoder (connect --decoder auto takes one), --codec h264, a smaller --mode.",
     weight,

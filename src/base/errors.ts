@@ -31,6 +31,7 @@ const exitCodeByErrorCode = {
   PF_HOST_REFUSED: ExitCode.failed,
   PF_HOST_BUSY: ExitCode.failed,
   PF_PEER_LOST: ExitCode.failed,
+  PF_SESSION_MISSING: ExitCode.failed,
   PF_PORT_TAKEN: ExitCode.failed,
   PF_STATE_INVALID: ExitCode.failed,
   PF_LIBRARY_MISSING: ExitCode.failed,

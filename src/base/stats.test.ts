@@ -36,3 +36,14 @@ test("since leaves what came later", () => {
   expect(later.count).toBe(1);
   expect(later.percentileUs(0.5) as number).toBe(20);
 });
+
+test("the maximum of what came later is not that of before", () => {
+  const histogram = new Histogram();
+  histogram.record(90_000);
+  const earlier = new Histogram().plus(histogram);
+  histogram.record(1000);
+  const { maxUs } = histogram.since(earlier);
+  expect(maxUs).toBeGreaterThanOrEqual(1000);
+  expect(maxUs).toBeLessThan(1040);
+  expect(histogram.since(histogram).maxUs).toBe(0);
+});

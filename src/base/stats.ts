@@ -30,6 +30,18 @@ export interface Percentiles {
   readonly max: Micros;
 }
 
+/** Of figures of several intervals those in the middle, and the largest maximum; null of none. */
+export function typical(all: readonly (Percentiles | null)[]): Percentiles | null {
+  const measured = all.filter((one) => one !== null);
+  if (measured.length === 0) return null;
+  const middle = (name: keyof Percentiles) => {
+    const values = measured.map((one) => one[name]).toSorted((a, b) => a - b);
+    return values[Math.floor(values.length / 2)] as Micros;
+  };
+  const max = micros(Math.max(...measured.map((one) => one.max)));
+  return { p50: middle("p50"), p95: middle("p95"), p99: middle("p99"), max };
+}
+
 /** Counts by bucket. Copies of a native histogram are taken at one moment and don't change. */
 export class Histogram {
   count: number;
@@ -54,13 +66,18 @@ export class Histogram {
     this.maxUs = Math.max(this.maxUs, whole);
   }
 
-  /** What was recorded after `earlier` was taken. The maximum stays that of the whole time. */
+  /**
+   * What was recorded after `earlier` was taken. Its maximum is exact where it is that of the whole
+   * time, else the upper end of its bucket.
+   */
   since(earlier: Histogram): Histogram {
     const buckets = this.buckets.map((n, i) => n - (earlier.buckets[i] as number));
+    const last = buckets.findLastIndex((n) => n > 0);
+    const upperUs = last < 0 ? 0 : bucketLowUs(last + 1) - 1;
     return new Histogram(
       this.count - earlier.count,
       this.sumUs - earlier.sumUs,
-      this.maxUs,
+      this.maxUs > earlier.maxUs ? this.maxUs : Math.min(this.maxUs, upperUs),
       buckets,
     );
   }

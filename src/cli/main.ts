@@ -18,6 +18,7 @@ const commands: CommandTable = {
   pair: async () => (await import("./commands/pair.ts")).default,
   discover: async () => (await import("./commands/discover.ts")).default,
   host: async () => (await import("./commands/host.ts")).default,
+  why: async () => (await import("./commands/why.ts")).default,
   "speed-test": async () => (await import("./commands/speed-test.ts")).default,
   "probe-compositor": async () => (await import("./commands/probe-compositor.ts")).default,
   doctor: async () => (await import("./commands/doctor.ts")).default,

@@ -1,5 +1,11 @@
 /** A client's figures for people. */
+import { stageNames, stages } from "../base/stages.ts";
 import type { Interval, Summary } from "../client/figures.ts";
+import { parseMode } from "../wire/mode.ts";
+import { clockWords, stageTable } from "./why.ts";
+
+/** The time between two frames of a mode. */
+const frameUs = (mode: string) => 1e9 / parseMode(mode).refreshMilliHz;
 
 const milliseconds = (us: number | null | undefined) =>
   us === null || us === undefined ? "–" : `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`;
@@ -11,11 +17,22 @@ export function liveLine(figures: Interval): string {
   const parts = [
     `${figures.framesPerSecond.toFixed(0)} fps`,
     megabits(figures.kbps),
-    `latency ${milliseconds(figures.latencyUs.p50)} (p99 ${milliseconds(figures.latencyUs.p99)})`,
+    `latency ${milliseconds(figures.latencyUs.p50)} (p99 ${milliseconds(figures.latencyUs.p99)}` +
+      `${figures.clock.suspect ? ", clock offset suspect" : ""})`,
+    slowest(figures),
     `loss ${figures.packetLossPct ?? "–"}% (parity ${figures.parityPct ?? "–"}%)`,
     `${figures.framesLost} frames lost, ${figures.framesRecovered} recovered`,
   ];
   return parts.join(" · ");
+}
+
+/** The stage that takes most, as `most of it encode 3.20 ms`. */
+function slowest({ stagesUs }: Interval): string {
+  const worst = stageNames
+    .filter((name) => !stages[name].isAside && stagesUs[name] !== null)
+    .toSorted((a, b) => (stagesUs[b]?.p50 ?? 0) - (stagesUs[a]?.p50 ?? 0))[0];
+  if (worst === undefined) return "no stage measured";
+  return `most of it ${worst} ${milliseconds(stagesUs[worst]?.p50)}`;
 }
 
 /** What was sent of each kind of input; empty when nothing was. */
@@ -29,9 +46,6 @@ function sentLine(input: Summary["input"]): string {
 export function summaryTable(summary: Summary): string {
   const { frames, packets, bitrateKbps, latencyUs, stagesUs, clock } = summary;
   const seconds = (summary.durationMs / 1000).toFixed(1);
-  const stages = Object.entries(stagesUs).map(
-    ([name, stage]) => `${name} ${stage === null ? "–" : milliseconds(stage.p50)}`,
-  );
   const latency = (name: keyof typeof latencyUs) => {
     const figures = latencyUs[name];
     if (figures === null) return "not measured";
@@ -49,8 +63,8 @@ export function summaryTable(summary: Summary): string {
     `  capture → reassembled   ${latency("captureToReassembled")}`,
     `  capture → decoded       ${latency("captureToDecoded")}`,
     `  capture → shown         ${latency("captureToPresented")}`,
-    `  stages     ${stages.join(", ")}`,
-    clock.skewCorrected ? "" : "  The clocks could not be compared: no latency across machines.",
+    stageTable(stagesUs, frameUs(summary.mode)),
+    `  ${clockWords(clock)}`,
   ]
     .filter((line, index) => index === 0 || line !== "")
     .join("\n");

@@ -27,7 +27,7 @@ import type { InputScript } from "./input/script.ts";
 import { type PictureWatch, stageNumber } from "./pipeline.ts";
 import type { PresenterKind, PresentRequest } from "./present/choose.ts";
 import { openPresenter } from "./present/open.ts";
-import { overlayLine } from "./present/overlay.ts";
+import { overlayText } from "./present/overlay.ts";
 import { StatusLine } from "./present/status-line.ts";
 import { ClientSession } from "./session.ts";
 
@@ -214,7 +214,7 @@ async function stream(
       },
       onRecovered: (frame, afterMs) => hooks.record({ type: "recovered", frame, afterMs }),
       onInterval: (figures) => {
-        status.setFigures(overlayLine(figures, welcome));
+        status.setFigures(overlayText(figures, { ...welcome, mode: session.mode }));
         hooks.interval(figures, kind);
       },
     });

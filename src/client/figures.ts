@@ -3,7 +3,15 @@
  * command-line contract, the live record of each second, and the host's own stage times that arrive
  * by the 0xCF datagrams. A figure that was not measured is null, never 0.
  */
+import {
+  type ByStage,
+  byStage,
+  type ClientStageName,
+  clientStageNames,
+  type HostStageName,
+} from "../base/stages.ts";
 import { Histogram, type Percentiles } from "../base/stats.ts";
+import { micros } from "../base/units.ts";
 import type { MessageOf } from "../wire/control.ts";
 import { readField } from "../wire/layout.ts";
 import { type CodecName, datagramPlane, hostTiming } from "../wire/media.ts";
@@ -40,15 +48,47 @@ export interface ClientSnapshot {
   readonly decode: Readonly<Record<string, number>>;
   readonly present: Readonly<Record<string, number>> | null;
   readonly port: Readonly<Record<string, number>>;
-  readonly histograms: {
-    readonly network: Histogram;
-    readonly captureToReassembled: Histogram;
-    readonly decode: Histogram;
-    readonly captureToDecoded: Histogram;
-    readonly present: Histogram | null;
+  /** Of the sealed session with the host. */
+  readonly session: Readonly<Record<string, number>>;
+  readonly stages: Readonly<Record<ClientStageName, Histogram | null>>;
+  readonly whole: Readonly<Record<"captureToReassembled" | "captureToDecoded", Histogram>> & {
     readonly captureToPresented: Histogram | null;
   };
 }
+
+/** What a session knows at one moment: the client's part, and what the host told. */
+export interface SessionSnapshot extends ClientSnapshot {
+  readonly hostStages: Readonly<Record<HostStageName, Histogram>>;
+  readonly hostStats: MessageOf<"hostStats"> | null;
+  /** When that came. */
+  readonly hostStatsAtMs: number;
+  readonly clock: ClockFigures | null;
+}
+
+/** A histogram of each stage, whoever measured it. */
+export const stageHistograms = (snapshot: SessionSnapshot): ByStage<Histogram | null> => ({
+  ...snapshot.hostStages,
+  ...snapshot.stages,
+});
+
+/** What the stages took between two moments; null = not measured. */
+export function stagesBetween(
+  earlier: SessionSnapshot,
+  later: SessionSnapshot,
+): ByStage<Percentiles | null> {
+  const [before, now] = [stageHistograms(earlier), stageHistograms(later)];
+  return byStage((name) => between(before[name], now[name]));
+}
+
+export const between = (before: Histogram | null, now: Histogram | null): Percentiles | null =>
+  now === null || before === null ? null : now.since(before).percentiles();
+
+/** What figures across machines are worth, beside each of them. */
+export const clockTrust = (clock: ClockFigures | null) => ({
+  skewCorrected: clock !== null && !clock.isSuspect,
+  errorNs: clock?.errorNs ?? null,
+  suspect: clock?.isSuspect ?? false,
+});
 
 export interface SessionFacts {
   /** Input messages that were sent, by kind. */
@@ -57,11 +97,13 @@ export interface SessionFacts {
   readonly codec: CodecName;
   readonly requestedKbps: number | null;
   readonly resolvedKbps: number;
-  readonly clock: ClockFigures | null;
   readonly sendDropped: number | null;
   /** The host's share of parity as it told last. */
   readonly parityPermille: number | null;
 }
+
+/** Bytes of a 0xCF datagram in front of its entries. */
+export const hostTimingHead = 4;
 
 /** Stage times that only the host can measure. */
 export class HostStages {
@@ -72,13 +114,13 @@ export class HostStages {
 
   /** Takes one 0xCF datagram; false when it is malformed. */
   takeDatagram(bytes: Uint8Array): boolean {
-    if (bytes.length < 4 || bytes[0] !== datagramPlane.hostTiming[0]) return false;
+    if (bytes.length < hostTimingHead || bytes[0] !== datagramPlane.hostTiming[0]) return false;
     const count = bytes[1] as number;
-    if (bytes.length !== 4 + count * hostTiming.bytes) return false;
+    if (bytes.length !== hostTimingHead + count * hostTiming.bytes) return false;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = 0; i < count; i++) {
       const at = (name: string) =>
-        Number(readField(view, hostTiming, name, 4 + i * hostTiming.bytes));
+        Number(readField(view, hostTiming, name, hostTimingHead + i * hostTiming.bytes));
       this.queue.record(at("queue_us"));
       this.encode.record(at("encode_us"));
       this.seal.record(at("seal_us"));
@@ -86,11 +128,23 @@ export class HostStages {
     }
     return true;
   }
+
+  /** Copies of this moment. */
+  copy(): Readonly<Record<HostStageName, Histogram>> {
+    const none = new Histogram();
+    const { queue, encode, seal, pace } = this;
+    return {
+      queue: queue.plus(none),
+      encode: encode.plus(none),
+      seal: seal.plus(none),
+      pace: pace.plus(none),
+    };
+  }
 }
 
 const full = (histogram: Histogram | null): Percentiles | null => histogram?.percentiles() ?? null;
 
-function figure(counters: Readonly<Record<string, number>>, name: string): number {
+export function figure(counters: Readonly<Record<string, number>>, name: string): number {
   const value = counters[name];
   if (value === undefined) throw new Error(`no counter ${name}`);
   return value;
@@ -102,13 +156,9 @@ function receivedKbps(bytes: number, durationMs: number): number | null {
 }
 
 /** The last line of `connect --json`. */
-export function summary(
-  facts: SessionFacts,
-  last: ClientSnapshot,
-  host: HostStages,
-  startedAtMs: number,
-) {
-  const { receive, decode, present, histograms } = last;
+export function summary(facts: SessionFacts, last: SessionSnapshot, startedAtMs: number) {
+  const { receive, decode, present, whole } = last;
+  const stages = stageHistograms(last);
   const durationMs = Math.round(last.atMs - startedAtMs);
   return {
     type: "summary" as const,
@@ -134,26 +184,16 @@ export function summary(
       received: receivedKbps(figure(receive, "bytes_delivered"), durationMs),
     },
     latencyUs: {
-      captureToReassembled: full(histograms.captureToReassembled),
-      captureToDecoded: full(histograms.captureToDecoded),
-      captureToPresented: full(histograms.captureToPresented),
+      captureToReassembled: full(whole.captureToReassembled),
+      captureToDecoded: full(whole.captureToDecoded),
+      captureToPresented: full(whole.captureToPresented),
     },
-    stagesUs: {
-      queue: full(host.queue),
-      encode: full(host.encode),
-      seal: full(host.seal),
-      pace: full(host.pace),
-      network: full(histograms.network),
-      decode: full(histograms.decode),
-      present: full(histograms.present),
-    },
+    stagesUs: byStage((name) => full(stages[name])),
     clock: {
-      offsetNs: facts.clock?.offsetNs ?? null,
-      errorNs: facts.clock?.errorNs ?? null,
-      rttNs: facts.clock?.rttNs ?? null,
-      driftPpm: facts.clock?.driftPpm ?? null,
-      suspect: facts.clock?.isSuspect ?? false,
-      skewCorrected: facts.clock !== null && !facts.clock.isSuspect,
+      offsetNs: last.clock?.offsetNs ?? null,
+      rttNs: last.clock?.rttNs ?? null,
+      driftPpm: last.clock?.driftPpm ?? null,
+      ...clockTrust(last.clock),
     },
     input: { ...facts.input },
     audio: { received: null, lost: null },
@@ -165,30 +205,27 @@ export type Summary = ReturnType<typeof summary>;
 const percent = (permille: number | null) => (permille === null ? null : permille / 10);
 
 /** What one interval looked like, for the line of each second and the overlay. */
-export function interval(
-  earlier: ClientSnapshot,
-  later: ClientSnapshot,
-  host: MessageOf<"hostStats"> | null,
-) {
+export function interval(earlier: SessionSnapshot, later: SessionSnapshot) {
   const seconds = (later.atMs - earlier.atMs) / 1000;
   const grown = (part: "receive" | "decode", name: string) =>
     figure(later[part], name) - figure(earlier[part], name);
   const lost = grown("receive", "packets_lost");
   const received = grown("receive", "packets");
-  const latency = (name: "captureToPresented" | "captureToDecoded") => {
-    const [now, before] = [later.histograms[name], earlier.histograms[name]];
-    return now === null || before === null ? null : now.since(before);
-  };
-  const shown = latency("captureToPresented");
-  const measured = shown !== null && shown.count > 0 ? shown : latency("captureToDecoded");
+  const host = later.hostStats;
+  const shown = wholeBetween(earlier, later);
   return {
     type: "stats" as const,
     framesPerSecond: Math.round((grown("decode", "frames_out") / seconds) * 10) / 10,
     kbps: receivedKbps(grown("receive", "bytes_delivered"), seconds * 1000),
+    /** Capture to presentation, or to the decoded picture where nothing is shown. */
     latencyUs: {
-      p50: measured?.percentileUs(0.5) ?? null,
-      p99: measured?.percentileUs(0.99) ?? null,
+      p50: shown?.p50 ?? null,
+      p95: shown?.p95 ?? null,
+      p99: shown?.p99 ?? null,
+      max: shown?.max ?? null,
     },
+    stagesUs: stagesBetween(earlier, later),
+    clock: clockTrust(later.clock),
     packetLossPct:
       received + lost === 0 ? null : Math.round((lost / (received + lost)) * 10_000) / 100,
     parityPct: percent(host?.parityPermille ?? null),
@@ -201,33 +238,40 @@ export function interval(
 
 export type Interval = ReturnType<typeof interval>;
 
+/** The whole way, to where it was measured last. */
+export function wholeBetween(earlier: ClientSnapshot, later: ClientSnapshot): Percentiles | null {
+  const of = (name: keyof ClientSnapshot["whole"]) =>
+    between(earlier.whole[name], later.whole[name]);
+  return of("captureToPresented") ?? of("captureToDecoded");
+}
+
 /** What the client tells the host of itself: sums since Start, times of the interval. */
 export function clientStats(
-  earlier: ClientSnapshot,
-  later: ClientSnapshot,
+  earlier: SessionSnapshot,
+  later: SessionSnapshot,
 ): MessageOf<"clientStats"> {
-  const taken = (name: keyof ClientSnapshot["histograms"]) => {
-    const [now, before] = [later.histograms[name], earlier.histograms[name]];
-    const grown = now === null || before === null ? null : now.since(before);
-    const at = (share: number) => {
-      const us = grown?.percentileUs(share) ?? null;
-      return us === null ? null : Math.round(us);
-    };
-    return { p50: at(0.5), p99: at(0.99) };
-  };
-  const whole = taken("captureToPresented");
-  const [network, decode, present] = [taken("network"), taken("decode"), taken("present")];
+  const stages = stagesBetween(earlier, later);
+  const { captureToPresented } = later.whole;
   return {
     type: "clientStats",
     framesDecoded: figure(later.decode, "frames_out"),
     framesPresented: later.present === null ? null : figure(later.present, "frames_presented"),
-    captureToPresentedUsP50: whole.p50,
-    captureToPresentedUsP99: whole.p99,
-    networkUsP50: network.p50,
-    networkUsP99: network.p99,
-    decodeUsP50: decode.p50,
-    decodeUsP99: decode.p99,
-    presentUsP50: present.p50,
-    presentUsP99: present.p99,
+    captureToPresentedUs: inWhole(between(earlier.whole.captureToPresented, captureToPresented)),
+    stagesUs: Object.fromEntries(
+      clientStageNames.map((name) => [name, inWhole(stages[name])]),
+    ) as Record<ClientStageName, Percentiles | null>,
+    packetsDisordered: figure(later.session, "packets_disordered"),
+    decodeRefused: figure(later.decode, "units_dropped"),
+    presentReplaced: later.present === null ? null : figure(later.present, "frames_replaced"),
+    clockErrorNs: later.clock?.errorNs ?? null,
+    clockSuspect: later.clock?.isSuspect ?? false,
   };
+}
+
+/** In whole microseconds, as they travel. */
+function inWhole(figures: Percentiles | null): Percentiles | null {
+  if (figures === null) return null;
+  const { p50, p95, p99, max } = figures;
+  const round = (us: number) => micros(Math.round(us));
+  return { p50: round(p50), p95: round(p95), p99: round(p99), max: round(max) };
 }

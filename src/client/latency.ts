@@ -9,6 +9,7 @@
  */
 import type { PfError } from "../base/errors.ts";
 import { SeededRandom } from "../base/random.ts";
+import { stageNames, stages } from "../base/stages.ts";
 import { bucketLowUs, Histogram, type Percentiles } from "../base/stats.ts";
 import { milliHz, type Nanos } from "../base/units.ts";
 import { nowNs } from "../ffi/core/core.ts";
@@ -199,7 +200,7 @@ async function pressKeys(
 }
 
 /** The stages that follow one another from the capture to the decoded picture. */
-const upToDecoded = ["queue", "encode", "network", "decode"] as const;
+const upToDecoded = stageNames.filter((name) => !stages[name].isAside && name !== "present");
 
 /** The last line of `latency-probe --json`. */
 export function latencySummary(summary: Summary, seen: SeenFigures, keys: KeyFigures | null) {

@@ -160,12 +160,17 @@ export class ClientPipeline {
       decode: decode.snapshot(),
       present: present?.snapshot() ?? null,
       port: this.port.counters.snapshot(),
-      histograms: {
+      session: this.session.counters.snapshot(),
+      stages: {
         network: receive.histogram("network_us"),
-        captureToReassembled: receive.histogram("capture_to_reassembled_us"),
+        reassemble: receive.histogram("reassemble_us"),
+        wait: decode.histogram("queue_us"),
         decode: decode.histogram("decode_us"),
-        captureToDecoded: decode.histogram("capture_to_decoded_us"),
         present: present?.histogram("present_us") ?? null,
+      },
+      whole: {
+        captureToReassembled: receive.histogram("capture_to_reassembled_us"),
+        captureToDecoded: decode.histogram("capture_to_decoded_us"),
         captureToPresented: present?.histogram("capture_to_presented_us") ?? null,
       },
     };

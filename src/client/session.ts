@@ -12,19 +12,21 @@ import { closeError } from "../transport/close-reason.ts";
 import type { ControlConnection } from "../transport/connection.ts";
 import type { Message, MessageOf } from "../wire/control.ts";
 import { mediaKeys } from "../wire/exporter.ts";
+import type { Why } from "../wire/management.ts";
 import type { Mode } from "../wire/mode.ts";
 import { allows, type Level } from "../wire/pairing/level.ts";
 import { ApprovalQueue, type AskApproval, type PendingRequest } from "./approvals.ts";
 import { AskedTest } from "./asked-test.ts";
 import { ClockSync, isLoopback } from "./control/clock.ts";
 import {
-  type ClientSnapshot,
   type ClockFigures,
   clientStats,
   clockFigures,
   HostStages,
+  hostTimingHead,
   type Interval,
   interval,
+  type SessionSnapshot,
   type Summary,
   summary,
 } from "./figures.ts";
@@ -41,6 +43,7 @@ import {
   type SpeedTestWatch,
   testSpeed,
 } from "./speed-test.ts";
+import { Recent } from "./why.ts";
 
 export interface ClientSessionOptions {
   readonly connection: ControlConnection;
@@ -82,7 +85,8 @@ export interface SessionResult {
 /** Without any picture for this long the session is given up. */
 const firstPictureMsMax = 10_000;
 const intervalMs = 1000;
-/** Clocks drift: the offset is taken anew this often. */
+/** Datagrams with the host's times come each 100 ms: longer than a frame is waited for. */
+const timingsHeld = 2;
 /** Frames with a loss that one report is about: more than 100 ms have. */
 const lossesMax = 256;
 
@@ -103,11 +107,15 @@ export class ClientSession {
   #level: Level | null;
   #clockFigures: ClockFigures | null = null;
   #hostStats: MessageOf<"hostStats"> | null = null;
+  #hostStatsAtMs = 0;
+  /** What the host told of frames last. */
+  readonly #timings: Uint8Array[] = [];
+  readonly #recent = new Recent();
   #probe: ClientProbe | undefined;
   #failure: PfError | null = null;
   #firstPictureAt: number | null = null;
   /** Taken when the end was asked for: the goodbye is no part of the stream. */
-  #last: ClientSnapshot | undefined;
+  #last: SessionSnapshot | undefined;
   /** Until the first picture for how long one is waited, then for how long to stream. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -165,18 +173,19 @@ export class ClientSession {
     const { connection, events, onInterval } = this.#options;
     const startedAt = performance.now();
     connection.onMessage((message) => this.#onMessage(message));
-    connection.onDatagram((bytes) => void this.#host.takeDatagram(bytes));
+    connection.onDatagram((bytes) => this.#takeTimings(bytes));
     const listening = events.listen((event) => this.#onEvent(event));
     this.pipeline.start();
     connection.send({ type: "start" });
     if (!this.#mayInput) this.#tellLevel();
     this.#losses.start();
     const following = this.#followClock();
-    let earlier = this.pipeline.snapshot(startedAt);
+    let earlier = this.#snapshot();
     this.#timer = setTimeout(() => this.#fail(this.#noPicture()), firstPictureMsMax);
     const reporter = setInterval(() => {
-      const later = this.pipeline.snapshot(performance.now());
-      onInterval(interval(earlier, later, this.#hostStats));
+      const later = this.#snapshot();
+      this.#recent.add(later, this.mode);
+      onInterval(interval(earlier, later));
       if (connection.isOpen) connection.send(clientStats(earlier, later));
       const beforeSent = "frames_before_sent";
       if ((later.receive[beforeSent] ?? 0) > (earlier.receive[beforeSent] ?? 0)) {
@@ -192,7 +201,7 @@ export class ClientSession {
     this.#losses.stop();
     this.#scripted.abort();
     this.#input.close();
-    this.#last ??= this.pipeline.snapshot(performance.now());
+    this.#last ??= this.#lastSnapshot();
     this.#probe?.close();
     this.#approvals.close();
     this.#modes.close();
@@ -225,6 +234,17 @@ export class ClientSession {
     return this.#hostStats;
   }
 
+  /** Number by which both ends know it. */
+  get session(): number {
+    return this.#options.welcome.session;
+  }
+
+  /** Where the time and the frames of the last seconds went; null before there were some. */
+  why(): Why | null {
+    const { hostName } = this.#options.welcome;
+    return this.#recent.why({ session: this.session, peer: hostName, mode: this.mode });
+  }
+
   /** Takes an input event as the window gives them. */
   giveInput(event: InputEvent): void {
     this.#input.onEvent(event);
@@ -232,7 +252,7 @@ export class ClientSession {
 
   /** Ends the session in order: what is pressed is released, the host is told. */
   async end(reason: "done" | "interrupted"): Promise<void> {
-    this.#last ??= this.pipeline.snapshot(performance.now());
+    this.#last ??= this.#lastSnapshot();
     this.#scripted.abort();
     this.#input.releaseAll();
     await this.#options.connection.close(reason);
@@ -261,19 +281,18 @@ export class ClientSession {
     void this.end("done");
   }
 
-  #summary(last: ClientSnapshot, startedAt: number): Summary {
+  #summary(last: SessionSnapshot, startedAt: number): Summary {
     const { welcome, requestedKbps } = this.#options;
     const facts = {
       mode: this.#modes.current,
       codec: welcome.codec,
       requestedKbps,
       resolvedKbps: this.#bitrateKbps,
-      clock: this.#clockFigures,
       sendDropped: this.#hostStats?.packetsDropped ?? null,
       parityPermille: this.#hostStats?.parityPermille ?? null,
       input: this.#input.sent,
     };
-    return summary(facts, last, this.#host, startedAt);
+    return summary(facts, last, startedAt);
   }
 
   /** Times across machines are measured by what is known of the clocks now, or not at all. */
@@ -346,7 +365,7 @@ export class ClientSession {
 
   #onMessage(message: Message): void {
     if (message.type === "clockEcho") this.#clock.take(message);
-    else if (message.type === "hostStats") this.#hostStats = message;
+    else if (message.type === "hostStats") this.#takeHostStats(message);
     else if (message.type === "levelChanged") this.#changeLevel(message.level);
     else if (message.type === "reconfigured") this.#onReconfigured(message);
     else if (message.type === "pendingRequest" || message.type === "pendingSettled") {
@@ -355,6 +374,39 @@ export class ClientSession {
       this.#asked.take(message);
       this.#probe?.take(message);
     }
+  }
+
+  /** Frames that are told of may be on their way yet: they are waited for. */
+  #takeTimings(bytes: Uint8Array): void {
+    if (!this.#host.takeDatagram(bytes)) return;
+    this.#timings.push(bytes.slice(hostTimingHead));
+    if (this.#timings.length > timingsHeld) this.#settleTimings(timingsHeld);
+  }
+
+  #settleTimings(held: number): void {
+    for (const entries of this.#timings.splice(0, this.#timings.length - held)) {
+      this.pipeline.receive.takeTimings(entries);
+    }
+  }
+
+  #takeHostStats(message: MessageOf<"hostStats">): void {
+    this.#hostStats = message;
+    this.#hostStatsAtMs = performance.now();
+  }
+
+  #lastSnapshot(): SessionSnapshot {
+    this.#settleTimings(0);
+    return this.#snapshot();
+  }
+
+  #snapshot(): SessionSnapshot {
+    return {
+      ...this.pipeline.snapshot(performance.now()),
+      hostStages: this.#host.copy(),
+      hostStats: this.#hostStats,
+      hostStatsAtMs: this.#hostStatsAtMs,
+      clock: this.#clockFigures,
+    };
   }
 
   #onReconfigured(message: MessageOf<"reconfigured">): void {

@@ -365,7 +365,12 @@ export const pendingSample = (name: string, left = 170_000): PendingDevice => ({
 /** Figures of a second; `isHeard` false: the client has told nothing. */
 export function figuresSample(at: Date, random: () => number, isHeard = true): Figures {
   const about = (middle: number) => middle * (0.85 + 0.3 * random());
-  const brief = (us: number) => ({ p50: about(us), p99: about(us * 2) });
+  const brief = (us: number) => ({
+    p50: about(us),
+    p95: about(us * 1.5),
+    p99: about(us * 2),
+    max: about(us * 4),
+  });
   const heard = <Value>(value: Value) => (isHeard ? value : null);
   return {
     at: at.toISOString(),
@@ -385,11 +390,14 @@ export function figuresSample(at: Date, random: () => number, isHeard = true): F
       encode: brief(3100),
       seal: brief(240),
       pace: brief(400),
-      network: heard(brief(700)),
+      network: heard(brief(300)),
+      reassemble: heard(brief(400)),
+      wait: heard(brief(40)),
       decode: heard(brief(2100)),
       present: heard(brief(1600)),
     },
     captureToPresentedUs: heard(brief(8400)),
+    clock: heard({ skewCorrected: true, errorNs: 90_000, suspect: false }),
   };
 }
 

@@ -4,7 +4,8 @@
  * control-stream.ts has the framing. Unknown messages and fields are skipped, so both ends can grow.
  */
 import { z } from "zod";
-import { milliHz } from "../base/units.ts";
+import { type ClientStageName, clientStageNames } from "../base/stages.ts";
+import { micros, milliHz } from "../base/units.ts";
 import { keyboardLayoutPattern } from "./keys.ts";
 import { limit } from "./limits.ts";
 import { codec as mediaCodecs } from "./media.ts";
@@ -102,6 +103,24 @@ const worst = field(
 const displays = field(
   "maps",
   z.array(z.object({ kind: word, version: word.nullish().transform((v) => v ?? null) })).max(16),
+);
+const microseconds = unsigned(Number.MAX_SAFE_INTEGER).transform(micros);
+const percentilesSchema = z.object({
+  p50: microseconds,
+  p95: microseconds,
+  p99: microseconds,
+  max: microseconds,
+});
+const percentiles = field("map p50, p95, p99, max", percentilesSchema);
+const stageFigures = percentilesSchema.nullish().transform((value) => value ?? null);
+const clientStages = field(
+  `map ${clientStageNames.join(", ")}`,
+  z.object(
+    Object.fromEntries(clientStageNames.map((name) => [name, stageFigures])) as Record<
+      ClientStageName,
+      typeof stageFigures
+    >,
+  ),
 );
 const level = field(levelNames.join(", "), z.enum(levelNames));
 const keyboardLayout = field("word", z.string().regex(keyboardLayoutPattern));
@@ -356,14 +375,15 @@ export const messages = {
   clientStats: message("client", "session", "the client's figures, sent each second", {
     framesDecoded: count("pictures decoded since Start"),
     framesPresented: nullable(count("pictures shown since Start; nil when nothing shows them")),
-    captureToPresentedUsP50: nullable(count("since the last one; nil when not measured")),
-    captureToPresentedUsP99: nullable(count("since the last one; nil when not measured")),
-    networkUsP50: nullable(count("since the last one; nil when not measured")),
-    networkUsP99: nullable(count("since the last one; nil when not measured")),
-    decodeUsP50: nullable(count("since the last one; nil when not measured")),
-    decodeUsP99: nullable(count("since the last one; nil when not measured")),
-    presentUsP50: nullable(count("since the last one; nil when not measured")),
-    presentUsP99: nullable(count("since the last one; nil when not measured")),
+    captureToPresentedUs: nullable(percentiles("since the last one; nil when not measured")),
+    stagesUs: nullable(
+      clientStages("of each stage of the client's: percentiles since the last one, or nil"),
+    ),
+    packetsDisordered: nullable(count("packets that came behind later ones")),
+    decodeRefused: nullable(count("frames that the decoder's full queue did not take")),
+    presentReplaced: nullable(count("pictures that a newer one replaced before they were shown")),
+    clockErrorNs: nullable(count("the clocks' offset is wrong by at most this; nil = not known")),
+    clockSuspect: nullable(boolean("the clocks contradict each other")),
   }),
   hostStats: message("host", "session", "the host's figures, sums since Start", {
     framesCaptured: count("pictures that the source gave"),

@@ -181,6 +181,8 @@ export default command({
     const { confirmFingerprint } = await import("../prompts.ts");
     const { liveLine, summaryTable } = await import("../summary.ts");
     const { showPlace, showWaiting } = await import("../waiting.ts");
+    const { LiveSocket } = await import("../../client/live-socket.ts");
+    await using open = new AsyncDisposableStack();
     const ownFingerprint = await readHostFingerprint();
     const reaching = {
       interrupted,
@@ -203,6 +205,12 @@ export default command({
         info: (text) => output.info(text),
         warn: (text) => output.warn(text),
         record: (record) => output.record(record),
+        started: (session) => {
+          const opening = LiveSocket.open(session).catch((error: PfError) => {
+            output.warn(error.sentence());
+          });
+          open.defer(async () => (await opening)?.close());
+        },
         approvalAwaited: (awaited) => showWaiting(output, target.host, awaited),
         placeAwaited: (awaited) => showPlace(output, target.host, awaited),
         askApproval: output.canAsk

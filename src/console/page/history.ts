@@ -1,5 +1,6 @@
 /** What a session did in the last two minutes, one row of figures a second. */
-import type { Figures, LatencyStage } from "../../wire/management.ts";
+import { byStage, type StageName } from "../../base/stages.ts";
+import type { Figures } from "../../wire/management.ts";
 
 export const windowSeconds = 120;
 
@@ -11,17 +12,11 @@ export const readings = {
   bitrate: (figures: Figures) => figures.bitrateKbps,
   loss: (figures: Figures) => figures.lossPct,
   whole: (figures: Figures) => figures.captureToPresentedUs?.p50 ?? null,
-  queue: stage("queue"),
-  encode: stage("encode"),
-  seal: stage("seal"),
-  pace: stage("pace"),
-  network: stage("network"),
-  decode: stage("decode"),
-  present: stage("present"),
+  ...byStage(stage),
 } as const satisfies Record<string, (figures: Figures) => number | null>;
 export type Reading = keyof typeof readings;
 
-function stage(name: LatencyStage): (figures: Figures) => number | null {
+function stage(name: StageName): (figures: Figures) => number | null {
   return (figures) => figures.latencyUs[name]?.p50 ?? null;
 }
 

@@ -176,12 +176,13 @@ test("a stream of pictures crosses the loopback, and both ends say what they did
     stalls: 0,
   });
   expect(receive.counters.get("packets_unneeded")).toBeGreaterThan(40);
-  expect(receive.counters.histogram("network_us").count).toBeGreaterThanOrEqual(40);
   expect(receive.counters.histogram("capture_to_reassembled_us").maxUs).toBeGreaterThan(0);
   expect(send.counters.get("packets_dropped")).toBe(0);
   expect(stream.host.cipher).toBe(stream.client.cipher);
   const timings = send.takeTimings(10);
   expect(timings.length).toBe(10 * hostTiming.bytes);
+  for (const _ of [1, 2]) receive.takeTimings(timings);
+  expect(receive.counters.histogram("network_us").count).toBe(10);
   const frames = Array.from({ length: 10 }, (_, i) =>
     readField(new DataView(timings.buffer), hostTiming, "frame", i * hostTiming.bytes),
   );

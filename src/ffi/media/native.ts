@@ -24,6 +24,7 @@ const symbols = {
   pf_receive_open: { args: ["ptr", "ptr"], returns: "i32" },
   pf_receive_close: { args: ["ptr"], returns: "void" },
   pf_receive_set: { args: ["ptr", "u32", "i64"], returns: "i32" },
+  pf_receive_take_timings: { args: ["ptr", "ptr", "u32"], returns: "void" },
   pf_receive_take_losses: { args: ["ptr", "ptr", "u32"], returns: "i32" },
   pf_receive_counters_block: { args: ["ptr"], returns: "ptr" },
   pf_filler_open: { args: ["ptr", "ptr"], returns: "i32" },

@@ -29,6 +29,14 @@ static void post(const pf_receive *receive, uint32_t kind, int64_t a, int64_t b)
   pf_events_post(receive->config.events, kind, receive->config.stage, a, b, NULL);
 }
 
+/* For when the host tells how long the frame waited there before its first packet left. */
+static void keep_arrival(pf_receive *receive, const pf_assembly *assembly, uint64_t encoded_ns) {
+  uint64_t ns = assembly->first_ns > encoded_ns ? assembly->first_ns - encoded_ns : 0;
+  uint64_t us = ns / 1000 < UINT32_MAX ? ns / 1000 + 1 : UINT32_MAX;
+  atomic_store_explicit(&receive->arrivals[assembly->frame % PF_ARRIVALS_COUNT],
+                        (uint64_t)assembly->frame << 32 | us, memory_order_relaxed);
+}
+
 static void measure(pf_receive *receive, const pf_assembly *assembly,
                     const pf_frame_header *header) {
   pf_receive_counters *counters = &receive->counters;
@@ -42,7 +50,7 @@ static void measure(pf_receive *receive, const pf_assembly *assembly,
   int64_t error_ns = atomic_load_explicit(&receive->clock_error_ns, memory_order_relaxed);
   bool before_sent = assembly->complete_ns + (uint64_t)error_ns < encoded_ns;
   if (before_sent) pf_count(counters->frames_before_sent, 1);
-  pf_histogram_span(&counters->network_us, encoded_ns, assembly->complete_ns);
+  keep_arrival(receive, assembly, encoded_ns);
   pf_histogram_span(&counters->overhead_us, captured_ns + encode_ns, assembly->complete_ns);
 }
 

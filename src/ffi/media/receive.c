@@ -90,6 +90,22 @@ PF_EXPORT int32_t pf_receive_take_losses(pf_receive *receive, pf_frame_loss *out
   return pf_loss_report_take(&receive->losses, out, max);
 }
 
+PF_EXPORT void pf_receive_take_timings(pf_receive *receive, const uint8_t *entries,
+                                       uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    pf_host_timing timing;
+    memcpy(&timing, entries + i * sizeof timing, sizeof timing);
+    atomic_ullong *place = &receive->arrivals[timing.frame % PF_ARRIVALS_COUNT];
+    uint64_t word = atomic_load_explicit(place, memory_order_relaxed);
+    uint32_t us = (uint32_t)word;
+    if (us == 0 || word >> 32 != timing.frame) continue;
+    /* Each frame counts once, whatever is told twice. */
+    atomic_compare_exchange_strong(place, &word, 0);
+    uint32_t network_us = us - 1 > timing.seal_us ? us - 1 - timing.seal_us : 0;
+    pf_histogram_record_ns(&receive->counters.network_us, 1000ull * network_us);
+  }
+}
+
 PF_EXPORT const void *pf_receive_counters_block(pf_receive *receive) { return &receive->counters; }
 
 /* A frame has as many shards as it has data. */

@@ -4,7 +4,7 @@ import type { Nanos } from "../../base/units.ts";
 import { frameLoss, knob, receiveConfig } from "../../wire/abi.ts";
 import { counterTables } from "../../wire/counters.ts";
 import { readField, writeLayout } from "../../wire/layout.ts";
-import { plane } from "../../wire/media.ts";
+import { hostTiming, plane } from "../../wire/media.ts";
 import type { EventQueue } from "../core/core.ts";
 import { Counters } from "../counters.ts";
 import { type Address, OutPointer, pointer, type Sink, sinkFields } from "../library.ts";
@@ -85,6 +85,14 @@ export class ReceiveStage {
     };
     set(knob.clock_offset_ns, offsetNs ?? clockUnknown);
     set(knob.clock_error_ns, errorNs);
+  }
+
+  /** What the host told of frames it sent: host timing entries, for the time on the network. */
+  takeTimings(entries: Uint8Array): void {
+    if (this.#handle === 0) return;
+    const count = Math.floor(entries.length / hostTiming.bytes);
+    if (count === 0) return;
+    media().functions.pf_receive_take_timings(pointer(this.#handle), ptr(entries), count);
   }
 
   /** Up to `max` settled frames that lost shards; each is told once. */

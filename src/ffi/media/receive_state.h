@@ -5,6 +5,9 @@
 #include "pool.h"
 #include "receive.h"
 
+/* Of so many frames of late it is kept when they arrived: the host tells of a frame within 0.2 s. */
+#define PF_ARRIVALS_COUNT 1024
+
 struct pf_receive {
   pf_receive_config config;
   pf_session *session;
@@ -31,6 +34,9 @@ struct pf_receive {
   uint32_t stall_frame;  /* first missing frame */
   bool stalled;          /* told so */
   uint64_t delivered_ns; /* when the last unit was delivered; 0 = never */
+  /* By frame % PF_ARRIVALS_COUNT, 0 = not known: the frame, and in the low 32 bits 1 + the
+   * microseconds from its encoded_ns to its first packet here. */
+  atomic_ullong arrivals[PF_ARRIVALS_COUNT];
   pf_loss_report losses;
   pf_receive_counters counters;
 };

@@ -124,7 +124,8 @@ void pf__frontend_set_overlay(pf__frontend *front, const char *text) {
   pthread_mutex_lock(&front->lock);
   for (size_t i = 0; i < bytes; i++) {
     uint8_t byte = (uint8_t)text[i];
-    front->overlay[i] = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
+    bool control = (byte < 0x20 && byte != '\n') || byte == 0x7f;
+    front->overlay[i] = control ? ' ' : (char)byte;
   }
   front->overlay[bytes] = '\0';
   front->overlay_version++;

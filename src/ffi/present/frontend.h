@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-#define PF_OVERLAY_BYTES 512 /* a line of 120 characters with room for multi-byte ones */
+#define PF_OVERLAY_BYTES 1024 /* a dozen lines, of which a terminal shows the first */
 
 typedef struct pf__frontend {
   pthread_mutex_t lock;

@@ -23,7 +23,7 @@ export interface Presenter {
   /** Closes the window or restores the terminal; every picture is released when it returns. */
   stop(): void;
   close(): void;
-  /** The overlay's one line; the first 511 bytes of its UTF-8 count. */
+  /** The overlay's lines, of which a terminal shows the first; 1023 bytes of their UTF-8 count. */
   setOverlay(text: string): void;
   /** At first the terminal shows its overlay and the window does not. */
   setOverlayVisible(visible: boolean): void;

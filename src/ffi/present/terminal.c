@@ -9,10 +9,11 @@
 #define BEGIN_UPDATE "\x1b[?2026h"
 #define END_UPDATE "\x1b[?2026l"
 
-/* The line at the bottom: reversed, cut to the width (counting characters, not bytes). */
+/* The line at the bottom: reversed, the first one, cut to the width (counting characters, not
+ * bytes). */
 static void append_overlay(GString *output, const pf__screen *screen, const char *text) {
   const char *end = text;
-  for (uint32_t left = screen->columns; *end != '\0'; end++) {
+  for (uint32_t left = screen->columns; *end != '\0' && *end != '\n'; end++) {
     bool starts = ((uint8_t)*end & 0xc0) != 0x80;
     if (starts && left-- == 0) break;
   }

@@ -79,7 +79,7 @@ bool pf__window_draw_stale(pf_presenter *presenter) {
 /* White words on a dark, half transparent box. */
 static SDL_Surface *make_overlay(TTF_Font *font, const char *text) {
   SDL_Color white = {.r = 255, .g = 255, .b = 255, .a = 255};
-  SDL_Surface *words = TTF_RenderUTF8_Blended(font, text, white);
+  SDL_Surface *words = TTF_RenderUTF8_Blended_Wrapped(font, text, white, 0);
   if (words == NULL) return NULL;
   SDL_Surface *box =
       SDL_CreateRGBSurfaceWithFormat(0, words->w + 2 * OVERLAY_MARGIN,

@@ -60,6 +60,7 @@ const expectFound = (isThere: boolean, what: string): undefined => {
   return undefined;
 };
 
+const notYet = "The session has not streamed for two seconds yet: ask again soon.";
 const noDevice = "such device";
 const noPending = "device of this id that waits";
 
@@ -74,6 +75,11 @@ export function handlersOf(parts: Parts): Handlers {
   return {
     status: () => statusOf(parts),
     sessions: () => ({ sessions: sampler.sessions() }),
+    why: ({ id }) => {
+      const why = found(sampler.why(numberOf(id)), "such session");
+      if (why === null) throw new ApiFailure("conflict", notYet);
+      return why;
+    },
     kick: ({ id }) => expectFound(host.kick(numberOf(id)), "such session"),
     devices: () => ({ devices: [...trust.devices()] }),
     changeDevice: async ({ id, body }) => found(await trust.changeDevice(id, body), noDevice),

@@ -2,9 +2,10 @@
  * What a session has done so far, taken at one moment, and the figures of the time between two of
  * them. The host counts what it sends; loss and the rest of the way are as the client reports them.
  */
-import type { Histogram } from "../../base/stats.ts";
+import { byStage, type HostStageName } from "../../base/stages.ts";
+import type { Histogram, Percentiles } from "../../base/stats.ts";
 import type { MessageOf } from "../../wire/control.ts";
-import type { Figures, LatencyStage } from "../../wire/management.ts";
+import type { Figures } from "../../wire/management.ts";
 import { formatMode, type Mode } from "../../wire/mode.ts";
 import type { HostPipeline } from "../pipeline.ts";
 
@@ -20,18 +21,27 @@ export interface LiveSample {
     readonly parityPermille: number;
     readonly parityCause: string;
   };
+  readonly refreshHz: number;
   readonly framesCaptured: number;
+  readonly framesReplaced: number;
   readonly framesSent: number;
   readonly packetsSent: number;
   readonly packetsDropped: number;
   readonly bytesSent: number;
-  readonly histograms: Readonly<Record<"queue" | "encode" | "seal" | "pace", Histogram>>;
+  readonly histograms: Readonly<Record<HostStageName, Histogram>>;
   readonly heard: Heard;
 }
 
 /** What the client told so far: sums of its loss reports, and its newest figures. */
 export interface Heard {
-  readonly packets: { readonly received: number; readonly lost: number };
+  readonly packets: {
+    readonly received: number;
+    readonly lost: number;
+    /** Came after they had been given up. */
+    readonly late: number;
+    /** Of the lost ones, those that the client's kernel threw away. */
+    readonly dropped: number;
+  };
   readonly frames: { readonly lost: number; readonly recovered: number };
   readonly reports: number;
   readonly stats: MessageOf<"clientStats"> | null;
@@ -40,7 +50,7 @@ export interface Heard {
 }
 
 export const nothingHeard: Heard = {
-  packets: { received: 0, lost: 0 },
+  packets: { received: 0, lost: 0, late: 0, dropped: 0 },
   frames: { lost: 0, recovered: 0 },
   reports: 0,
   stats: null,
@@ -60,6 +70,8 @@ export function hear(
     packets: {
       received: packets.received + message.packetsReceived,
       lost: packets.lost + message.packetsLost,
+      late: packets.late + message.packetsLate,
+      dropped: packets.dropped + message.packetsDropped,
     },
     frames: {
       lost: frames.lost + message.framesLost,
@@ -94,7 +106,9 @@ export function sampleOf(
       parityPermille: pipeline.parityPermille,
       parityCause: facts.parityCause,
     },
+    refreshHz: facts.mode.refreshMilliHz / 1000,
     framesCaptured: figures.framesCaptured,
+    framesReplaced: figures.framesReplaced,
     framesSent: send.counters.get("frames"),
     packetsSent: send.counters.get("packets"),
     packetsDropped: send.counters.get("packets_dropped"),
@@ -109,8 +123,6 @@ export function sampleOf(
   };
 }
 
-type Brief = Figures["captureToPresentedUs"];
-
 /** A client that has told nothing for this long is not measured. */
 const statsMsMax = 5000;
 
@@ -119,27 +131,13 @@ export function figuresBetween(earlier: LiveSample, later: LiveSample, at: Date)
   const seconds = Math.max(1, later.atMs - earlier.atMs) / 1000;
   const rate = (name: "framesCaptured" | "framesSent") =>
     round((later[name] - earlier[name]) / seconds);
-  const isFresh = later.heard.stats !== null && later.atMs - later.heard.statsAtMs <= statsMsMax;
-  const stats = isFresh ? later.heard.stats : null;
+  const stats = freshStats(later);
   const clientRate = (name: "framesDecoded" | "framesPresented") => {
     const [first, last] = [earlier.heard, later.heard];
     const ms = last.statsAtMs - first.statsAtMs;
     if (stats === null || first.stats === null || ms <= 0) return null;
     const [before, now] = [first.stats[name], stats[name]];
     return before === null || now === null ? null : round(((now - before) * 1000) / ms);
-  };
-  const host = (stage: keyof LiveSample["histograms"]): Brief =>
-    briefOf(later.histograms[stage].since(earlier.histograms[stage]));
-  const client = (stage: "network" | "decode" | "present"): Brief =>
-    stats === null ? null : pair(stats[`${stage}UsP50`], stats[`${stage}UsP99`]);
-  const latencyUs: Record<LatencyStage, Brief> = {
-    queue: host("queue"),
-    encode: host("encode"),
-    seal: host("seal"),
-    pace: host("pace"),
-    network: client("network"),
-    decode: client("decode"),
-    present: client("present"),
   };
   return {
     at: at.toISOString(),
@@ -152,11 +150,44 @@ export function figuresBetween(earlier: LiveSample, later: LiveSample, at: Date)
     bitrateKbps: round(((later.bytesSent - earlier.bytesSent) * 8) / 1000 / seconds),
     ...lossBetween(earlier.heard, later.heard),
     packetsDropped: later.packetsDropped - earlier.packetsDropped,
-    latencyUs,
-    captureToPresentedUs:
-      stats === null ? null : pair(stats.captureToPresentedUsP50, stats.captureToPresentedUsP99),
+    latencyUs: byStage(
+      (stage) => hostStage(stage, earlier, later) ?? clientStage(stage, stats?.stagesUs),
+    ),
+    captureToPresentedUs: stats?.captureToPresentedUs ?? null,
+    clock: clockOf(stats),
   };
 }
+
+/** What the client told last, unless that is too long ago. */
+export function freshStats({ heard, atMs }: LiveSample): MessageOf<"clientStats"> | null {
+  return atMs - heard.statsAtMs <= statsMsMax ? heard.stats : null;
+}
+
+/** Of a stage of the host's; null for another, or without frames. */
+export function hostStage(
+  stage: string,
+  earlier: LiveSample,
+  later: LiveSample,
+): Percentiles | null {
+  if (!Object.hasOwn(later.histograms, stage)) return null;
+  const name = stage as HostStageName;
+  return later.histograms[name].since(earlier.histograms[name]).percentiles();
+}
+
+type ClientStages = MessageOf<"clientStats">["stagesUs"];
+
+const clientStage = (stage: string, told: ClientStages | undefined) =>
+  told?.[stage as keyof NonNullable<ClientStages>] ?? null;
+
+/** What the client's figures across machines are worth. */
+export const clockOf = (stats: MessageOf<"clientStats"> | null): Figures["clock"] =>
+  stats === null
+    ? null
+    : {
+        skewCorrected: stats.clockErrorNs !== null && stats.clockSuspect !== true,
+        errorNs: stats.clockErrorNs,
+        suspect: stats.clockSuspect ?? false,
+      };
 
 function lossBetween(
   earlier: Heard,
@@ -174,11 +205,4 @@ function lossBetween(
   };
 }
 
-function briefOf(histogram: Histogram): Brief {
-  const all = histogram.percentiles();
-  return all === null ? null : { p50: all.p50, p99: all.p99 };
-}
-
-const pair = (p50: number | null, p99: number | null): Brief =>
-  p50 === null || p99 === null ? null : { p50, p99 };
 const round = (value: number) => Math.round(value * 10) / 10;

@@ -28,6 +28,13 @@ function labelsOf(labels: Labels): string {
 const escaped = (text: string) =>
   text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
+const quantiles = [
+  ["0.5", "p50"],
+  ["0.95", "p95"],
+  ["0.99", "p99"],
+  ["1", "max"],
+] as const;
+
 export function metricsPage(status: Status, sessions: readonly Session[]): string {
   const page = new Page();
   const one = (value: number): readonly (readonly [Labels, number])[] => [[{}, value]];
@@ -88,10 +95,10 @@ export function metricsPage(status: Status, sessions: readonly Session[]): strin
         ([stage, brief]) =>
           brief === null
             ? []
-            : ([
-                [{ ...labels(session), stage, quantile: "0.5" }, brief.p50 / 1e6],
-                [{ ...labels(session), stage, quantile: "0.99" }, brief.p99 / 1e6],
-              ] as const),
+            : quantiles.map(
+                ([quantile, name]) =>
+                  [{ ...labels(session), stage, quantile }, brief[name] / 1e6] as const,
+              ),
       ),
     ),
   );

@@ -1,13 +1,16 @@
 /** Live figures: each second what every session did in the second before. */
-import type { Figures, Session } from "../../wire/management.ts";
+import { RecentSamples } from "../../base/recent.ts";
+import type { Figures, Session, Why } from "../../wire/management.ts";
 import { figuresBetween, type LiveSample } from "./live.ts";
 import type { ManagedHost, ManagedSession } from "./managed.ts";
+import { whyOf } from "./why.ts";
 
 const everyMs = 1000;
 
 interface Watched {
   readonly sample: LiveSample | null;
   readonly figures: Figures | null;
+  readonly recent: RecentSamples<LiveSample>;
 }
 
 export class Sampler {
@@ -31,6 +34,14 @@ export class Sampler {
     });
   }
 
+  /** undefined: there is no such session; null: it has not streamed for long enough. */
+  why(id: number): Why | null | undefined {
+    const session = this.#host.sessions().find((each) => each.id === id);
+    if (session === undefined) return undefined;
+    const recent = this.#watched.get(id)?.recent.all ?? [];
+    return whyOf(recent, { session: id, peer: session.client });
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
@@ -41,11 +52,15 @@ export class Sampler {
     const now = new Date();
     this.#watched = new Map(
       sessions.map((session) => {
-        const earlier = before.get(session.id)?.sample ?? null;
+        const watched = before.get(session.id);
+        const earlier = watched?.sample ?? null;
+        const recent = watched?.recent ?? new RecentSamples<LiveSample>();
         const sample = session.sample();
+        if (sample?.refreshHz !== earlier?.refreshHz) recent.clear();
+        if (sample !== null) recent.add(sample);
         const figures =
           earlier === null || sample === null ? null : figuresBetween(earlier, sample, now);
-        return [session.id, { sample, figures }];
+        return [session.id, { sample, figures, recent }];
       }),
     );
     if (sessions.length > 0) this.#onTick();

@@ -66,6 +66,9 @@ export const routes = {
   sessions: route("GET", "/sessions", "Sessions and their live figures", {
     answer: schemas.listSchemas.sessions,
   }),
+  why: route("GET", "/sessions/:id/why", "Where its time and frames go, and what would help", {
+    answer: schemas.whySchema,
+  }),
   kick: route("DELETE", "/sessions/:id", "End a session"),
   devices: route("GET", "/devices", "Paired devices", { answer: schemas.listSchemas.devices }),
   changeDevice: route("PATCH", "/devices/:id", "Rename a device, change its level or expiry", {

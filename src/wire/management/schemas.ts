@@ -5,6 +5,8 @@
  */
 
 import { z } from "zod";
+import { causes } from "../../base/bottleneck.ts";
+import { byStage, type StageName, stageNames } from "../../base/stages.ts";
 import { plainLine } from "../control.ts";
 import { displayKinds, sourceNames } from "../displays.ts";
 import { limit } from "../limits.ts";
@@ -90,22 +92,21 @@ export const statusSchema = z
   .meta({ id: "Status" });
 export type Status = z.output<typeof statusSchema>;
 
+const us = z.number().min(0);
 const percentiles = z
-  .object({ p50: z.number().min(0), p99: z.number().min(0) })
+  .object({ p50: us, p95: us, p99: us, max: us })
   .nullable()
   .meta({ id: "Percentiles", description: "microseconds" });
 
-/** Parts of the way of a picture, in its order. */
-export const latencyStages = [
-  "queue",
-  "encode",
-  "seal",
-  "pace",
-  "network",
-  "decode",
-  "present",
-] as const;
-export type LatencyStage = (typeof latencyStages)[number];
+const stageTimes = z.object(byStage(() => percentiles) as Record<StageName, typeof percentiles>);
+
+const clockSchema = z
+  .object({
+    skewCorrected: z.boolean().describe("the offset of both machines' clocks is known"),
+    errorNs: z.number().min(0).nullable().describe("it is wrong by at most this"),
+    suspect: z.boolean().describe("the clocks contradict each other: nothing across is measured"),
+  })
+  .meta({ id: "Clock", description: "what figures across machines are worth" });
 
 export const figuresSchema = z
   .object({
@@ -121,15 +122,11 @@ export const figuresSchema = z
     framesLost: count.nullable().describe("pictures that were given up in this interval"),
     framesRecovered: count.nullable().describe("pictures that parity saved in this interval"),
     packetsDropped: count.describe("packets that this machine dropped in this interval"),
-    latencyUs: z
-      .object(
-        Object.fromEntries(latencyStages.map((stage) => [stage, percentiles])) as Record<
-          LatencyStage,
-          typeof percentiles
-        >,
-      )
-      .describe("network, decode and present are the client's"),
+    latencyUs: stageTimes.describe(
+      "parts of a picture's way; from network on they are the client's. pace runs beside network",
+    ),
     captureToPresentedUs: percentiles.describe("the whole way, as the client measures it"),
+    clock: clockSchema.nullable().describe("as the client tells; null when it has not"),
   })
   .meta({ id: "Figures", description: "what a session did in its last whole second" });
 export type Figures = z.output<typeof figuresSchema>;
@@ -164,6 +161,39 @@ export const sessionSchema = z
   })
   .meta({ id: "Session" });
 export type Session = z.output<typeof sessionSchema>;
+
+export const whySchema = z
+  .object({
+    session: z.int().min(1),
+    side: z.enum(["host", "client"]).describe("who measured"),
+    peer: line.describe("name of the other end"),
+    mode: word,
+    seconds: z.number().min(0).describe("the time that this is about, up to now"),
+    budgetUs: us.describe("the time between two frames"),
+    slowest: z
+      .object({
+        stage: z.enum(stageNames as [StageName, ...StageName[]]),
+        p95Us: us,
+        budgetShare: z.number().min(0),
+      })
+      .nullable()
+      .describe("the stage that takes most; null when none was measured"),
+    findings: z
+      .array(
+        z.object({
+          cause: z.enum(causes),
+          detail: line,
+          advice: line.describe("the setting that would help"),
+          weight: z.number().min(0).max(1).describe("share of the frames that it costs"),
+        }),
+      )
+      .describe("what is wrong, the worst first"),
+    stagesUs: stageTimes,
+    captureToPresentedUs: percentiles,
+    clock: clockSchema.nullable(),
+  })
+  .meta({ id: "Why", description: "where a session's time and frames go" });
+export type Why = z.output<typeof whySchema>;
 
 export const deviceSchema = z
   .object({

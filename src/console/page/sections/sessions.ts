@@ -1,5 +1,6 @@
 /** Who is connected, and how it goes: figures of the last second and charts of two minutes. */
-import type { Session } from "../../../wire/management.ts";
+import { type StageName, stageNames, stages } from "../../../base/stages.ts";
+import type { Figures, Session } from "../../../wire/management.ts";
 import { call, hostNow } from "../api.ts";
 import { Chart } from "../chart.ts";
 import { ask, button, doing, freshId, notify, type Section, sectionElement } from "../controls.ts";
@@ -8,15 +9,11 @@ import type { Feed } from "../feed.ts";
 import * as format from "../format.ts";
 import { History, type Reading } from "../history.ts";
 
-const stageSeries = [
-  { reading: "queue", label: "Queue" },
-  { reading: "encode", label: "Encode" },
-  { reading: "seal", label: "Seal" },
-  { reading: "pace", label: "Pace" },
-  { reading: "network", label: "Network" },
-  { reading: "decode", label: "Decode" },
-  { reading: "present", label: "Present" },
-] as const;
+const seriesOf = (names: readonly StageName[]) =>
+  names.map((name) => ({ reading: name, label: stages[name].label }));
+const stageSeries = seriesOf(stageNames);
+/** Those that follow one another: their sum is the whole way. */
+const stackedSeries = seriesOf(stageNames.filter((name) => !stages[name].isAside));
 
 const newCharts = () => [
   new Chart({
@@ -31,7 +28,7 @@ const newCharts = () => [
   }),
   new Chart({
     title: "Latency by stage, median",
-    series: stageSeries,
+    series: stackedSeries,
     isStacked: true,
     format: format.latency,
     least: 5000,
@@ -135,7 +132,7 @@ class SessionView implements View<Session> {
       latency.note,
       figures?.captureToPresentedUs == null
         ? "capture to screen"
-        : `capture to screen, p99 ${format.latency(figures.captureToPresentedUs.p99)}`,
+        : `capture to screen, p99 ${format.latency(figures.captureToPresentedUs.p99)}${trust(figures)}`,
     );
     setText(
       rate.note,
@@ -205,6 +202,13 @@ class SessionView implements View<Session> {
       notify(`The session of ${client} is ended.`, "done");
     });
   }
+}
+
+/** What a time across machines is worth. */
+function trust({ clock }: Figures): string {
+  if (clock?.suspect === true) return ", clock offset suspect";
+  const errorUs = clock?.errorNs == null ? null : clock.errorNs / 1000;
+  return errorUs === null || errorUs === 0 ? "" : ` ± ${format.latency(errorUs)}`;
 }
 
 function headline(label: string, about: string) {
