@@ -96,7 +96,7 @@ PF_EXPORT void pf_receive_take_timings(pf_receive *receive, const uint8_t *entri
     pf_host_timing timing;
     memcpy(&timing, entries + i * sizeof timing, sizeof timing);
     atomic_ullong *place = &receive->arrivals[timing.frame % PF_ARRIVALS_COUNT];
-    uint64_t word = atomic_load_explicit(place, memory_order_relaxed);
+    unsigned long long word = atomic_load_explicit(place, memory_order_relaxed);
     uint32_t us = (uint32_t)word;
     if (us == 0 || word >> 32 != timing.frame) continue;
     /* Each frame counts once, whatever is told twice. */
