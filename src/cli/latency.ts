@@ -9,12 +9,19 @@ const spread = (figures: { p50: number; p95: number; p99: number; max: number } 
     ? "not measured"
     : `p50 ${ms(figures.p50)}, p95 ${ms(figures.p95)}, p99 ${ms(figures.p99)}, most ${ms(figures.max)}`;
 
+function sum({ stagesSumUs, differenceUs }: LatencySummary): string {
+  if (stagesSumUs === null) return "not measured";
+  if (differenceUs === null) return ms(stagesSumUs);
+  const more = differenceUs < 0 ? "less" : "more";
+  return `${ms(stagesSumUs)}; the pixels say ${ms(Math.abs(differenceUs))} ${more}`;
+}
+
 /** The whole probe as a short table. */
 export function latencyTable(summary: LatencySummary): string {
   const { stagesUs, clock, markers, inputs, pixelsReadFrom } = summary;
   const place = pixelsReadFrom === "screen" ? "capture → screen" : "capture → decoded";
   const stages = Object.entries(stagesUs).map(
-    ([name, stage]) => `    ${name.padEnd(8)} ${spread(stage)}`,
+    ([name, stage]) => `    ${name.padEnd(10)} ${spread(stage)}`,
   );
   const error = clock.errorNs === null ? "" : ` ± ${ms(clock.errorNs / 1000)}`;
   return [
@@ -22,8 +29,7 @@ export function latencyTable(summary: LatencySummary): string {
     `  ${summary.mode} ${summary.codec}, ${(summary.durationMs / 1000).toFixed(1)} s, ` +
       `${markers?.seen ?? 0} markers read, ${markers?.skipped ?? 0} pictures not seen`,
     `  by the pixels, ${place}   ${spread(summary.pixelLatencyUs)}`,
-    `  by the stages             ${ms(summary.stagesSumUs)}, so the pixels say ` +
-      `${ms(summary.differenceUs)} more`,
+    `  by the stages             ${sum(summary)}`,
     ...stages,
     ...(inputs === null
       ? []

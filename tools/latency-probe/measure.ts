@@ -3,7 +3,15 @@ import { ExitCode } from "../../src/base/errors.ts";
 import type { Output } from "../../src/cli/output.ts";
 import type { Plan } from "./matrix.ts";
 import { ask, type Place } from "./places.ts";
-import { type Machine, type Report, type Run, readReport, withRun, writeReport } from "./report.ts";
+import {
+  type Machine,
+  type Report,
+  type Run,
+  readReport,
+  withMachines,
+  withRun,
+  writeReport,
+} from "./report.ts";
 import { runPlan, ServingHost } from "./run.ts";
 
 export interface Places {
@@ -25,6 +33,9 @@ export async function measure(
   let failed = 0;
   if (left.length > 0) {
     const machines = await Promise.all([host, ...clients.values()].map(describe));
+    report = withMachines(report, machines);
+    // That it can't be written is not to be found out after the first run.
+    await writeReport(folder, report);
     await using serving = new ServingHost(host);
     for (const [index, plan] of left.entries()) {
       if (signal.aborted) break;
@@ -43,7 +54,7 @@ export async function measure(
         throw error;
       });
       if (run === undefined) break;
-      report = withRun(report, run, machines);
+      report = withRun(report, run);
       await writeReport(folder, report);
       if (run.error !== null) failed++;
       tell(run, where, output);
@@ -53,7 +64,8 @@ export async function measure(
   if (report.runs.length > 0) await writeReport(folder, report);
   const undone = plans.filter((plan) => !isDone(report, plan)).length;
   if (signal.aborted) {
-    output.info(`Interrupted: ${undone} runs are left. The same command goes on with them.`);
+    const left = `${undone} of ${plans.length} runs are left`;
+    output.info(`Interrupted: ${left}. The same command goes on with them.`);
   } else output.success(`The report is ${folder}/report.html.`);
   output.record({ type: "summary", folder, runs: plans.length, failed, left: undone });
   return failed === 0 ? ExitCode.done : ExitCode.failed;

@@ -41,7 +41,7 @@ async function orchestrate(...words: string[]) {
     child.exited,
   ]);
   const records = stdout.split("\n").filter((line) => line.startsWith("{"));
-  return { code, stderr, records: records.map((line) => JSON.parse(line)) };
+  return { code, stdout, stderr, records: records.map((line) => JSON.parse(line)) };
 }
 
 const canMeasure =
@@ -49,26 +49,49 @@ const canMeasure =
   Bun.which("nft") !== null &&
   Bun.which("tc") !== null;
 
-/** Two by two short runs, started once: the tests look at what they left. */
-const matrix = ["--mode", "320x240@30", "--bitrate", "2M", "--fec", "10,30", "--loss", "0,20"];
+const matrix = ["--mode", "320x240@30", "--bitrate", "2M", "--fec", "10", "--loss", "0,20"];
 const words = [...matrix, "--duration", "1s", "--rate", "1G", "--json"];
 
-test.skipIf(!canMeasure)("a matrix between namespaces becomes one report", async () => {
+test.skipIf(!canMeasure)("a matrix that is interrupted leaves a report, and goes on", async () => {
   const out = join(folder, "report");
-  const { code, records, stderr } = await orchestrate("local", ...words, "--out", out);
-  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-  expect(records.at(-1)).toEqual({ type: "summary", folder: out, runs: 4, failed: 0, left: 0 });
+  const child = start("local", ...words, "--out", out);
+  const stderr = new Response(child.stderr).text();
+  await child.stdout.getReader().read();
+  // The namespaces, the host's shell and host, the second probe's.
+  const isProbing = () =>
+    familyOf(child.pid).some(({ command }) => /^\S+ .*latency-probe 192/.test(command));
+  await until(isProbing, "the second probe", 10_000);
+  const family = familyOf(child.pid);
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  expect(await stderr).toContain("1 of 2 runs are left");
+  await until(() => stillRunning(family).length === 0, "the end of all that was started");
+  expect(await remains()).toEqual([]);
   expect((await readdir(out)).sort()).toEqual(["report.csv", "report.html", "report.json"]);
+  expect((await readReport(out)).runs.map(({ plan }) => plan.lossPct)).toEqual([0]);
 
+  const rest = await orchestrate("local", ...words, "--out", out);
+  expect(rest.stderr).toContain("1 of 2 runs are in");
+  expect(rest.records.map(({ type }) => type)).toEqual(["run", "summary"]);
+  expect(rest.records[1]).toEqual({ type: "summary", folder: out, runs: 2, failed: 0, left: 0 });
+  expect(await remains()).toEqual([]);
+  await lookInto(out);
+});
+
+/** What a run may not leave. */
+const remains = async () =>
+  (await readdir(folder)).filter((name) => name.startsWith("punktfunk-probe"));
+
+async function lookInto(out: string): Promise<void> {
   const report = await readReport(out);
-  expect(report.runs.map(({ plan }) => [plan.fecPermille, plan.lossPct])).toEqual([
-    ...[100, 300].flatMap((fec) => [0, 20].map((loss) => [fec, loss])),
-  ]);
+  expect(report.runs.map(({ plan }) => plan.lossPct)).toEqual([0, 20]);
   for (const { summary, seconds, plan } of report.runs) {
     const { pixelLatencyUs, histogramUs, markers, packets } = summary ?? {};
     expect(pixelLatencyUs?.p50).toBeGreaterThan(0);
+    // All but those that came before the clocks were compared.
     const counted = (histogramUs ?? []).reduce((sum, [, count]) => sum + count, 0);
-    expect(counted).toBe(markers?.seen ?? -1);
+    expect(counted).toBeLessThanOrEqual(markers?.seen ?? 0);
+    expect(counted).toBeGreaterThan((markers?.seen ?? 0) / 2);
     expect(seconds.length).toBeGreaterThan(0);
     expect((packets?.lost ?? 0) > 0).toBe(plan.lossPct > 0);
   }
@@ -77,16 +100,10 @@ test.skipIf(!canMeasure)("a matrix between namespaces becomes one report", async
     ["client namespace", true],
   ]);
   const csv = (await readFile(join(out, "report.csv"), "utf8")).trimEnd().split("\r\n");
-  expect(csv.length).toBe(5);
+  expect(csv.length).toBe(3);
   expect(new Set(csv.map((line) => line.split(",").length)).size).toBe(1);
-
   await lookAt(join(out, "report.html"));
-
-  const again = await orchestrate("local", ...words, "--out", out);
-  expect(again.records.map(({ type }) => type)).toEqual(["summary"]);
-  expect(again.stderr).toContain("4 of 4 runs are in");
-  expect((await readdir(folder)).filter((name) => name.startsWith("punktfunk-probe"))).toEqual([]);
-});
+}
 
 /** The page is whole, says nothing on the console and fits, light and dark, wide and narrow. */
 async function lookAt(path: string): Promise<void> {
@@ -100,7 +117,7 @@ async function lookAt(path: string): Promise<void> {
     const plots = page.getByRole("img");
     expect(await plots.count()).toBe(4);
     expect(await page.getByRole("table").count()).toBe(6);
-    expect(await page.locator("svg").evaluateAll(String)).not.toMatch(/NaN|undefined|Infinity/);
+    expect(await page.content()).not.toMatch(/NaN|undefined|Infinity/);
     for (const name of ["Stages", "Distribution", "Second by second", "Loss and recovery"]) {
       await page.getByRole("heading", { level: 3, name }).waitFor();
     }
@@ -111,36 +128,28 @@ async function lookAt(path: string): Promise<void> {
   }
 }
 
-test.skipIf(!canMeasure)("an interruption leaves nothing behind but what was done", async () => {
-  const out = join(folder, "interrupted");
-  const child = start("local", ...matrix, "--duration", "60s", "--out", out);
-  // The namespaces, the host's shell and host, the probe's.
-  const isRunning = () =>
-    familyOf(child.pid).some(({ command }) => /^\S+ .*latency-probe 192/.test(command));
-  await until(isRunning, "the probe", 20_000);
-  const family = familyOf(child.pid);
-  child.kill("SIGINT");
-  expect(await child.exited).toBe(130);
-  expect(await new Response(child.stderr).text()).toContain("4 runs are left");
-  await until(() => stillRunning(family).length === 0, "the end of all that was started");
-  expect(await readdir(folder)).not.toContain("interrupted");
-  expect((await readdir(folder)).filter((name) => name.startsWith("punktfunk-probe"))).toEqual([]);
-});
-
-test.each([
-  [["local", "--codec", "vp8"], 2, "not a codec"],
-  [["local", "--loss", "70"], 2, "not a share of packets"],
-  [["local", "other"], 2, "is local, or has a host"],
-  [["gamingbox"], 2, "is local, or has a host"],
-  [["a", "b", "--rate", "1G"], 2, "--rate is for local"],
-  [["-oProxyCommand=true", "b"], 2, "no flag"],
-  [["a", "b c"], 2, "not a machine"],
-  [["a", "b", "--ssh", "no-such-ssh"], 2, "no-such-ssh is not installed"],
-  [["--help"], 0, ""],
-])("%p ends with %p", async (given, status, said) => {
-  const { code, stderr } = await orchestrate(...given, "--out", join(folder, "none"));
-  expect(stderr).toContain(said);
-  expect(code).toBe(status);
+test("wrong words are told of, with the status of wrong words", async () => {
+  const wrong: [string[], string][] = [
+    [["local", "--codec", "vp8"], "not a codec"],
+    [["local", "--loss", "70"], "not a share of packets"],
+    [["local", "other"], "is local, or has a host"],
+    [["gamingbox"], "is local, or has a host"],
+    [["a", "b", "--rate", "1G"], "--rate is for local"],
+    [["-oProxyCommand=true", "b"], "no flag"],
+    [["a", "b c"], "not a machine"],
+    [["a", "b", "--ssh", "no-such-ssh"], "no-such-ssh is not installed"],
+  ];
+  const none = ["--out", join(folder, "none")];
+  const help = orchestrate("--help");
+  await Promise.all(
+    wrong.map(async ([given, said]) => {
+      const { code, stderr } = await orchestrate(...given, ...none);
+      expect({ given, code, said: stderr.includes(said) }).toEqual({ given, code: 2, said: true });
+    }),
+  );
+  expect((await help).code).toBe(0);
+  expect((await help).stdout).toContain("orchestrate.ts local --loss 0,2");
+  expect(await readdir(folder)).not.toContain("none");
 });
 
 test.skipIf(Bun.which("ssh") === null)("a machine that ssh can't reach is told of", async () => {
@@ -159,6 +168,16 @@ case " $* " in
   *" BatchMode=yes "*) exec sh -c "$last" ;;
 esac
 `;
+
+test.skipIf(!canMeasure)(
+  "a folder that can't be written is told of before the first run",
+  async () => {
+    const { code, stderr, records } = await orchestrate("local", "--out", "/proc/report", "--json");
+    expect(stderr).toContain("can't be written to /proc/report");
+    expect(stderr).toContain("--out");
+    expect({ code, types: records.map(({ type }) => type) }).toEqual({ code: 1, types: ["error"] });
+  },
+);
 
 test("machines by ssh get each program as one script, and nothing of it stays", async () => {
   const out = join(folder, "by-ssh");

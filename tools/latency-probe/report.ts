@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { PfError } from "../../src/base/errors.ts";
+import { stageNames } from "../../src/base/stages.ts";
 import type { Interval } from "../../src/client/figures.ts";
 import type { LatencySummary } from "../../src/client/latency.ts";
 import type { Plan } from "./matrix.ts";
@@ -73,14 +74,16 @@ export async function readReport(folder: string): Promise<Report> {
   }
 }
 
-/** With a run and the machines added; an earlier run of the same plan goes. */
-export function withRun(report: Report, run: Run, machines: readonly Machine[]): Report {
+/** With the machines as they are now. */
+export function withMachines(report: Report, machines: readonly Machine[]): Report {
   const others = report.machines.filter(({ name }) => !machines.some((one) => one.name === name));
-  return {
-    format,
-    machines: [...others, ...machines],
-    runs: [...report.runs.filter(({ plan }) => plan.id !== run.plan.id), run],
-  };
+  return { ...report, machines: [...others, ...machines] };
+}
+
+/** With a run added; an earlier run of the same plan goes. */
+export function withRun(report: Report, run: Run): Report {
+  const others = report.runs.filter(({ plan }) => plan.id !== run.plan.id);
+  return { ...report, runs: [...others, run] };
 }
 
 /** Writes all three files, each as a whole. Throws PF_FILE_UNWRITABLE. */
@@ -107,7 +110,6 @@ export async function writeReport(folder: string, report: Report): Promise<void>
 }
 
 type Cell = string | number | boolean | null;
-const stages = ["queue", "encode", "seal", "pace", "network", "decode", "present"] as const;
 
 /** A line a run (RFC 4180); an empty cell = not measured. */
 export function reportCsv({ runs }: Report): string {
@@ -119,7 +121,7 @@ export function reportCsv({ runs }: Report): string {
 
 function csvRow(run: Run | undefined): Record<string, Cell> {
   const { plan, summary } = run ?? {};
-  const stageCells = stages.flatMap((stage) => {
+  const stageCells = stageNames.flatMap((stage) => {
     const figures = summary?.stagesUs[stage];
     return [
       [`${stage}P50Us`, figures?.p50 ?? null],

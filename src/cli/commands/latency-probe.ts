@@ -14,6 +14,8 @@ import { command, jsonArgument } from "../command.ts";
 const codecs = ["h264", "hevc", "av1"] as const satisfies readonly CodecName[];
 const places = ["none", "window", "terminal"] as const;
 const soakFor = "10m";
+/** Less has no end that could be held against its beginning. */
+const soakMsMin = 30_000;
 
 export default command({
   name: "latency-probe",
@@ -101,6 +103,11 @@ export default command({
       input: args.input === true,
       screen: present === "window" ? process.env["DISPLAY"] || undefined : undefined,
     };
+    if (isSoak && options.durationMs < soakMsMin) {
+      throw new PfError("PF_USAGE", `A soak takes at least ${soakMsMin / 1000} s.`, {
+        hint: "Its end is held against its beginning: write --for 10m.",
+      });
+    }
     if (isOwn && args.fingerprint !== undefined) {
       throw new PfError("PF_USAGE", "A host of this machine's own has no --fingerprint to check.");
     }

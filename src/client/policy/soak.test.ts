@@ -30,6 +30,7 @@ test.each<[string, (sample: SoakSample, index: number) => Partial<SoakSample>]>(
   ["drift of the latency", (_, i) => ({ captureToDecodedP50Us: 6000 + i * 20 })],
   ["drift of the latency", () => ({ captureToDecodedP50Us: null })],
   ["packets that the host dropped", (_, i) => ({ sendDropped: i > 300 ? 1 : 0 })],
+  ["packets that the host dropped", () => ({ sendDropped: null })],
   ["packets that this machine dropped", () => ({ socketDropped: 3 })],
   ["frames lost", (_, i) => ({ framesLost: i })],
   ["frames lost", () => ({ framesReceived: 0 })],

@@ -33,7 +33,7 @@ const driftShareMax = 0.25;
 const driftUsMax = 1000;
 const lostShareMax = 0.0005;
 
-/** Judges a soak by samples in the order of time; `sent` = pictures that were to come. */
+/** Judges a soak by samples in the order of time. */
 export function judgeSoak(samples: readonly SoakSample[]): SoakVerdict[] {
   const last = samples.at(-1);
   if (last === undefined) {
@@ -86,7 +86,7 @@ function drift(samples: readonly SoakSample[]): SoakVerdict {
 
 function none(what: string, count: number | null): SoakVerdict {
   const seen = count === null ? "not told" : String(count);
-  return { what, ok: count === 0 || count === null, seen, limit: "none" };
+  return { what, ok: count === 0, seen, limit: "none" };
 }
 
 function lost({ framesLost, framesReceived }: SoakSample): SoakVerdict {

@@ -12,8 +12,8 @@ import {
   lossShares,
   nothing,
   secondsPlot,
-  shownStages,
   stagePlot,
+  stagesOf,
 } from "./plots.ts";
 import { style } from "./style.ts";
 import { curvesMax, escapeText } from "./svg.ts";
@@ -28,7 +28,8 @@ const ms = (us: number | null | undefined) =>
 const percent = (share: number | null) => (share === null ? "–" : share.toFixed(2));
 
 export function reportPage(report: Report): string {
-  const groups = groupsOf(report.runs);
+  const names = namesOf(report.runs);
+  const groups = groupsOf(report.runs, names.group);
   const sections = groups.map(({ title, runs }, index) => group(title, runs, `group-${index + 1}`));
   const failed = report.runs.filter(({ error }) => error !== null).length;
   const counted = `${report.runs.length} runs${failed === 0 ? "" : `, ${failed} of them failed`}`;
@@ -45,7 +46,7 @@ export function reportPage(report: Report): string {
 <a class="skip" href="#content">To the figures</a>
 <header>
 <h1>Latency of punktfunk</h1>
-<p>${counted}. The host's pictures carry the time of their capture; it is read from the decoded
+<p>${counted}${escapeText(names.common)}. The host's pictures carry the time of their capture; it is read from the decoded
 pixels at the client, and held against what each stage stamped.</p>
 <nav aria-label="Parts of this report"><ul>
 <li><a href="#runs">All runs</a></li>
@@ -55,18 +56,39 @@ ${groups.map(({ title }, i) => `<li><a href="#group-${i + 1}">${escapeText(title
 </header>
 <main id="content">
 <h2 id="runs">All runs</h2>
-${table("All runs, latency in ms", allColumns, report.runs, describe)}
+${table("All runs, latency in ms", allColumns, report.runs, names.run)}
 ${sections.join("\n")}
 <h2 id="machines">Machines</h2>
 ${machines(report)}
 </main>
-<footer><p>– means not measured. p50 is the median; p99 is what 99 of 100 pictures keep.</p></footer>
+<footer><p>– means not measured. p50 is the median; p99 is what 99 of 100 pictures
+keep. The latencies are wrong by no more than the clocks may be.</p></footer>
 </body>
 </html>
 `;
 }
 
-const describe = ({ plan }: Run) => `${ends(plan)}, ${plan.mode} ${plan.codec}, ${variantOf(plan)}`;
+interface Names {
+  /** What all runs have in common, as the end of a sentence. */
+  readonly common: string;
+  /** What the runs that are compared have in common beyond that. */
+  readonly group: (run: Run) => string;
+  readonly run: (run: Run) => string;
+}
+
+function namesOf(runs: readonly Run[]): Names {
+  const parts = [ends, ({ durationMs }: Run["plan"]) => `${durationMs / 1000} s each`];
+  const told = parts.map((part) => ({ part, all: new Set(runs.map(({ plan }) => part(plan))) }));
+  const common = told.flatMap(({ all }) => (all.size === 1 ? [...all] : []));
+  const own = told.filter(({ all }) => all.size > 1);
+  const group = ({ plan }: Run) =>
+    [`${plan.mode} ${plan.codec}`, ...own.map(({ part }) => part(plan))].join(", ");
+  return {
+    common: common.map((words) => `, ${words}`).join(""),
+    group,
+    run: (run) => `${group(run)}, ${variantOf(run.plan)}`,
+  };
+}
 
 function ends({ host, client, linkKbps }: Run["plan"]): string {
   const link = linkKbps === null ? "" : ` over ${showRate(linkKbps)}`;
@@ -80,7 +102,7 @@ const allColumns: readonly Column[] = [
   { title: "most", cell: ({ summary }) => ms(summary?.pixelLatencyUs?.max) },
   { title: "stages' sum", cell: ({ summary }) => ms(summary?.stagesSumUs) },
   { title: "pixels beyond", cell: ({ summary }) => ms(summary?.differenceUs) },
-  { title: "clock wrong by at most", cell: ({ summary }) => clockError(summary?.clock) },
+  { title: "clocks ±", cell: ({ summary }) => clockError(summary?.clock) },
   { title: "frames", cell: ({ summary }) => String(summary?.frames.received ?? "–") },
 ];
 
@@ -90,17 +112,16 @@ function clockError(clock: NonNullable<Run["summary"]>["clock"] | undefined): st
 }
 
 /** Runs that are compared, in the order of the plan's settings. */
-function groupsOf(runs: readonly Run[]): { readonly title: string; readonly runs: Run[] }[] {
-  const byTitle = new Map<string, Run[]>();
-  for (const run of runs) {
-    const title = `${run.plan.mode} ${run.plan.codec}, ${ends(run.plan)}`;
-    byTitle.set(title, [...(byTitle.get(title) ?? []), run]);
-  }
-  return [...byTitle].flatMap(([title, all]) => {
+function groupsOf(
+  runs: readonly Run[],
+  titleOf: (run: Run) => string,
+): { readonly title: string; readonly runs: Run[] }[] {
+  return [...Map.groupBy(runs, titleOf)].flatMap(([title, all]) => {
     const parts = Math.ceil(all.length / curvesMax);
+    const size = Math.ceil(all.length / parts);
     return Array.from({ length: parts }, (_, part) => ({
       title: parts === 1 ? title : `${title}, part ${part + 1} of ${parts}`,
-      runs: all.slice(part * curvesMax, (part + 1) * curvesMax),
+      runs: all.slice(part * size, (part + 1) * size),
     }));
   });
 }
@@ -137,11 +158,8 @@ function group(title: string, runs: readonly Run[], id: string): string {
 }
 
 function stageColumns(runs: readonly Run[]): Column[] {
-  const stages = shownStages.filter((stage) =>
-    runs.some(({ summary }) => summary?.stagesUs[stage]),
-  );
   return [
-    ...stages.map((stage) => ({
+    ...stagesOf(runs).map((stage) => ({
       title: stage,
       cell: ({ summary }: Run) => {
         const figures = summary?.stagesUs[stage];

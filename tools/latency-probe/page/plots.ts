@@ -1,10 +1,12 @@
 /** The four plots of the report, each of up to `curvesMax` runs that differ in their variant. */
+import { stageNames, stages } from "../../../src/base/stages.ts";
 import { number, ticksTo } from "../../../src/harness/axis.ts";
 import { variantOf } from "../matrix.ts";
 import type { Run } from "../report.ts";
 import {
   anchored,
   axes,
+  type BarKey,
   type Box,
   barKeys,
   curve,
@@ -15,8 +17,6 @@ import {
   text,
 } from "./svg.ts";
 
-/** What follows one another between the capture and the picture that is seen. */
-export const shownStages = ["queue", "encode", "network", "decode", "present"] as const;
 const right = 22;
 const rowHeight = 50;
 const axisHeight = 44;
@@ -29,17 +29,25 @@ const showShare = (share: number) => `${Math.round(share * 1000) / 10}%`;
 const scale = (ticks: readonly number[], from: number, to: number) => (value: number) =>
   from + ((to - from) * value) / (ticks.at(-1) as number);
 
-/** Bars that lie, one row a run, its name above. */
+interface RowsAxis {
+  readonly most: number;
+  readonly label: string;
+  readonly keys: readonly BarKey[];
+}
+
+/** Bars that lie, one row a run, its name above; over all of them the keys. */
 function rows(
   runs: readonly Run[],
-  { most, label, top }: { readonly most: number; readonly label: string; readonly top: number },
+  { most, label, keys }: RowsAxis,
   draw: (run: Run, y: number, x: (value: number) => number) => readonly string[],
 ): { readonly parts: string[]; readonly height: number } {
+  const { parts: keyParts, height: top } = barKeys(keys);
   const box: Box = { left: 4, top, width: plotWidth - 4 - right, height: runs.length * rowHeight };
   const ticks = ticksTo(most);
   const x = scale(ticks, box.left, box.left + box.width);
   const none = { ticks: [], label: "", at: x };
   const parts = [
+    ...keyParts,
     ...axes(box, { ticks, label, at: x }, none),
     ...ticks.map((value) => `<path class="grid" d="M${number(x(value))},${top}v${box.height}"/>`),
     ...runs.flatMap((run, index) => {
@@ -50,6 +58,12 @@ function rows(
   return { parts, height: top + box.height + axisHeight };
 }
 
+/** What follows one another up to the picture that is seen, as far as any of these runs says. */
+export const stagesOf = (runs: readonly Run[]) =>
+  stageNames.filter(
+    (name) => !stages[name].isAside && runs.some(({ summary }) => summary?.stagesUs[name]),
+  );
+
 /** Medians of the stages end to end; the whisker goes from the pixels' median to their p99. */
 export function stagePlot(runs: readonly Run[]): string {
   const most = Math.max(
@@ -59,11 +73,12 @@ export function stagePlot(runs: readonly Run[]): string {
       ms(summary?.stagesSumUs ?? 0),
     ]),
   );
-  const keys = shownStages.map((stage) => ({ style: stage, name: stage }));
+  const shown = stagesOf(runs);
+  const keys = shown.map((stage) => ({ style: stage, name: stage }));
   const label = "ms from the capture; line: pixels, p50 to p99";
-  const { parts, height } = rows(runs, { most, label, top: 28 }, ({ summary }, y, x) => {
+  const { parts, height } = rows(runs, { most, label, keys }, ({ summary }, y, x) => {
     let from = 0;
-    const bars = shownStages.map((stage) => {
+    const bars = shown.map((stage) => {
       const us = summary?.stagesUs[stage]?.p50 ?? 0;
       const [start, end] = [x(ms(from)), x(ms(from + us))];
       from += us;
@@ -75,7 +90,7 @@ export function stagePlot(runs: readonly Run[]): string {
     const path = `M${middle},${y - 2}v22M${middle},${y + 9}H${far}M${far},${y + 3}v12`;
     return [...bars, `<path class="halo" d="${path}"/>`, `<path class="whisker" d="${path}"/>`];
   });
-  return svg("Stages by run", height, [...barKeys(keys, 14), ...parts]);
+  return svg("Stages by run", height, parts);
 }
 
 function bar(style: string, { left, top, width, height }: Box): string {
@@ -200,7 +215,7 @@ export function lossPlot(runs: readonly Run[]): string {
     { style: "gone", name: "frames lost" },
   ];
   const label = "percent of the packets, of the frames";
-  const { parts, height } = rows(runs, { most, label, top: 28 }, (run, y, x) => {
+  const { parts, height } = rows(runs, { most, label, keys }, (run, y, x) => {
     const { packetsLost, framesRecovered, framesLost } = lossShares(run);
     return [packetsLost, framesRecovered, framesLost].flatMap((value, index) => {
       const style = keys[index]?.style as string;
@@ -208,7 +223,7 @@ export function lossPlot(runs: readonly Run[]): string {
       return [bar(style, { left: 4, top, width: x(value ?? 0) - 4, height: 7 })];
     });
   });
-  return svg("Loss and recovery by run", height, [...barKeys(keys, 14), ...parts]);
+  return svg("Loss and recovery by run", height, parts);
 }
 
 /** A word where there is nothing to plot. */

@@ -9,6 +9,7 @@ export const style = `
   --c0: light-dark(#0a7d5c, #34d3a0); --c1: light-dark(#c2410c, #fb8c4b);
   --c2: light-dark(#6d5bd0, #a99cf5); --c3: light-dark(#0b6bb8, #63b3ff);
   --c4: light-dark(#a3195b, #ff8ac2); --c5: light-dark(#7a5c00, #e3c04a);
+  --c6: light-dark(#0e7490, #7ce7f5); --c7: light-dark(#6b7280, #9aa4b2);
   font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif;
 }
 * { box-sizing: border-box; }
@@ -48,6 +49,7 @@ svg text { fill: var(--words); }
 .dot { fill: var(--ground); stroke-width: 1.75; stroke-dasharray: none; }
 .bar { stroke: var(--ground); stroke-width: 1; }
 .queue, .packets { fill: var(--c5); } .encode, .rebuilt { fill: var(--c0); }
+.seal { fill: var(--c4); } .reassemble { fill: var(--c6); } .wait { fill: var(--c7); }
 .network { fill: var(--c3); } .decode { fill: var(--c2); } .present, .gone { fill: var(--c1); }
 .whisker { stroke: var(--strong); stroke-width: 2; fill: none; }
 .halo { stroke: var(--ground); stroke-width: 5; fill: none; }

@@ -109,15 +109,23 @@ export function curveKeys(names: readonly string[], top: number, left: number): 
   });
 }
 
-/** Keys of filled bars in a row: up to five short words. */
-export function barKeys(
-  keys: readonly { readonly style: string; readonly name: string }[],
-  top: number,
-): string[] {
-  const width = plotWidth / keys.length;
-  return keys.map(({ style, name }, index) => {
-    const x = 4 + index * width;
-    const square = `x="${number(x)}" y="${top - 9}" width="12" height="12"`;
-    return `<rect class="bar ${style}" ${square}/>${text(x + 17, top + 2, name)}`;
+export interface BarKey {
+  /** Class of the bars. */
+  readonly style: string;
+  readonly name: string;
+}
+
+/** Short words in a row. */
+const barKeysInRow = 4;
+
+/** Keys of filled bars, from the top of the plot, and what height they take. */
+export function barKeys(keys: readonly BarKey[]): { parts: string[]; height: number } {
+  const inRow = Math.max(1, Math.min(keys.length, barKeysInRow));
+  const parts = keys.map(({ style, name }, index) => {
+    const x = 4 + (index % inRow) * (plotWidth / inRow);
+    const y = 5 + Math.floor(index / inRow) * keyHeight;
+    const square = `x="${number(x)}" y="${y}" width="12" height="12"`;
+    return `<rect class="bar ${style}" ${square}/>${text(x + 17, y + 11, name)}`;
   });
+  return { parts, height: 8 + keyHeight * Math.ceil(keys.length / inRow) };
 }
