@@ -35,6 +35,8 @@ export interface StreamFigures {
   readonly packetsDisordered: number | null;
   /** Of the lost ones, those that the client's kernel threw away. */
   readonly socketDropped: number | null;
+  /** The longest time that the client's own process stood still, in microseconds. */
+  readonly clientHeldUs: number | null;
   readonly framesLost: number | null;
   /** Frames that came and that the decoder's full queue did not take. */
   readonly decodeRefused: number | null;
@@ -50,6 +52,7 @@ export const causes = [
   "pacing",
   "host-socket",
   "client-socket",
+  "client-held",
   "network-loss",
   "reorder",
   "slow-network",
@@ -104,6 +107,7 @@ export function diagnose(figures: StreamFigures): Diagnosis {
     pacing(figures, budgetUs),
     hostSocket(figures),
     clientSocket(figures),
+    clientHeld(figures),
     networkLoss(figures),
     reorder(figures),
     slowNetwork(figures, budgetUs),
@@ -114,9 +118,12 @@ export function diagnose(figures: StreamFigures): Diagnosis {
   return { budgetUs, slowest, findings: findings.sort((a, b) => b.weight - a.weight) };
 }
 
-function slowestStage({ stages }: StreamFigures, budgetUs: number): Diagnosis["slowest"] {
+function slowestStage(figures: StreamFigures, budgetUs: number): Diagnosis["slowest"] {
+  const { stages } = figures;
+  const own = { network: arriving(figures)?.p95, reassemble: gathering(figures) };
   const measured = stageNames.flatMap((stage) => {
-    const p95Us = stage === "reassemble" ? gathering(stages) : stages[stage]?.p95;
+    const isShared = stage === "network" || stage === "reassemble";
+    const p95Us = isShared ? own[stage] : stages[stage]?.p95;
     return p95Us === undefined ? [] : [{ stage, p95Us, budgetShare: p95Us / budgetUs }];
   });
   if (measured.length === 0) return null;
@@ -124,8 +131,18 @@ function slowestStage({ stages }: StreamFigures, budgetUs: number): Diagnosis["s
 }
 
 /** How long a frame's packets take to be all there, beyond the time for which they are sent. */
-function gathering({ reassemble, pace }: StreamFigures["stages"]): number | undefined {
-  return reassemble === null ? undefined : Math.max(0, reassemble.p95 - (pace?.p95 ?? 0));
+function gathering({ stages, clientHeldUs }: StreamFigures): number | undefined {
+  const { reassemble, pace } = stages;
+  if (reassemble === null) return undefined;
+  return Math.max(0, reassemble.p95 - (pace?.p95 ?? 0) - (clientHeldUs ?? 0));
+}
+
+/** The time on the network without that for which the client itself did not look. */
+function arriving({ stages, clientHeldUs }: StreamFigures): StageTimes | undefined {
+  const { network } = stages;
+  if (network === null) return undefined;
+  const p95 = Math.max(network.p50, network.p95 - (clientHeldUs ?? 0));
+  return { p50: network.p50, p95 };
 }
 
 /** The share of frames that a count is of; 0 when either is not known. */
@@ -212,6 +229,18 @@ function clientSocket(figures: StreamFigures): Finding | undefined {
   };
 }
 
+function clientHeld({ clientHeldUs, seconds }: StreamFigures): Finding | undefined {
+  if (clientHeldUs === null || clientHeldUs <= 0) return undefined;
+  return {
+    cause: "client-held",
+    detail: `The client itself stood still, for up to ${ms(clientHeldUs)} at once.`,
+    advice:
+      "Something stopped it, or other programs took its processor: close them, or run it with a " +
+      "smaller --mode.",
+    weight: Math.min(1, Math.max(clientHeldUs / 1e6 / seconds, seen.frames)),
+  };
+}
+
 function networkLoss(figures: StreamFigures): Finding | undefined {
   const { packetsLost, packetsReceived, framesLost } = figures;
   if (packetsLost === null || packetsReceived === null) return undefined;
@@ -246,11 +275,10 @@ function reorder(figures: StreamFigures): Finding | undefined {
 }
 
 function slowNetwork(figures: StreamFigures, budgetUs: number): Finding | undefined {
-  const { stages, isClockSuspect } = figures;
-  const { network } = stages;
+  const network = arriving(figures);
   // What its worst frames take longer than its usual ones is the path's; the rest is distance.
-  const spread = network === null || isClockSuspect ? 0 : network.p95 - network.p50;
-  const slower = Math.max(spread, gathering(stages) ?? 0);
+  const spread = network === undefined || figures.isClockSuspect ? 0 : network.p95 - network.p50;
+  const slower = Math.max(spread, gathering(figures) ?? 0);
   const weight = Math.min(1, Math.max(0, slower / budgetUs - 0.5));
   if (weight < seen.frames) return undefined;
   return {

@@ -2,6 +2,7 @@
 import { type Diagnosis, slowestSentence } from "../base/bottleneck.ts";
 import { stageNames, stages } from "../base/stages.ts";
 import type { Percentiles } from "../base/stats.ts";
+import { plainLine } from "../wire/control.ts";
 import type { Why } from "../wire/management.ts";
 import { table } from "./host/table.ts";
 
@@ -38,14 +39,14 @@ export function whyWords(why: Why): string {
   const [p50, p95, p99, max] = cells(captureToPresentedUs);
   return [
     "",
-    `  Session ${why.session} with ${why.peer}, ${why.mode}: the last ${why.seconds.toFixed(0)} s ` +
+    `  Session ${why.session} with ${plainLine(why.peer)}, ${plainLine(why.mode)}: the last ${why.seconds.toFixed(0)} s ` +
       `as the ${why.side} knows them.`,
     `  ${slowestSentence(why as Diagnosis)}`,
     ...(findings.length === 0 ? ["  Nothing is wrong."] : []),
     ...findings.flatMap(({ cause, detail, advice }, index) => [
       "",
-      `  ${index + 1}. ${cause}: ${detail}`,
-      `     ${advice}`,
+      `  ${index + 1}. ${cause}: ${plainLine(detail)}`,
+      `     ${plainLine(advice)}`,
     ]),
     "",
     stageTable(why.stagesUs, why.budgetUs),

@@ -190,6 +190,7 @@ async function stream(
       typeText: options.typeText,
       ...(options.inputScript === undefined ? {} : { inputScript: options.inputScript }),
       warn,
+      note: info,
       askApproval: async (request, signal) => {
         const { hostName } = welcome;
         hooks.record({ ...request, type: "pending-request" });

@@ -63,6 +63,8 @@ export interface SessionSnapshot extends ClientSnapshot {
   /** When that came. */
   readonly hostStatsAtMs: number;
   readonly clock: ClockFigures | null;
+  /** For how long this process stood still since the snapshot before, at most at once. */
+  readonly heldMs: number;
 }
 
 /** A histogram of each stage, whoever measured it. */

@@ -4,6 +4,7 @@
  */
 import { assert, PfError } from "../base/errors.ts";
 import type { Millis } from "../base/units.ts";
+import { notUrgent } from "../base/urgency.ts";
 import { type EventQueue, type NativeEvent, nowNs } from "../ffi/core/core.ts";
 import type { Sink } from "../ffi/library.ts";
 import type { Presenter } from "../ffi/present/presenter.ts";
@@ -43,6 +44,7 @@ import {
   type SpeedTestWatch,
   testSpeed,
 } from "./speed-test.ts";
+import { StandstillWatch } from "./standstill.ts";
 import { Recent } from "./why.ts";
 
 export interface ClientSessionOptions {
@@ -69,6 +71,8 @@ export interface ClientSessionOptions {
   /** Input that is played once the picture is there. */
   readonly inputScript?: InputScript;
   readonly warn: (text: string) => void;
+  /** What is worth knowing and no fault. */
+  readonly note: (text: string) => void;
   readonly onInterval: (figures: Interval) => void;
   /** Has a person decide about a device that waits for approval at the host. */
   readonly askApproval: AskApproval;
@@ -111,6 +115,7 @@ export class ClientSession {
   /** What the host told of frames last. */
   readonly #timings: Uint8Array[] = [];
   readonly #recent = new Recent();
+  readonly #standstill = new StandstillWatch();
   #probe: ClientProbe | undefined;
   #failure: PfError | null = null;
   #firstPictureAt: number | null = null;
@@ -196,6 +201,7 @@ export class ClientSession {
     const close = await connection.closed;
     clearTimeout(this.#timer);
     clearInterval(reporter);
+    this.#standstill.close();
     this.#clock.close();
     await following;
     this.#losses.stop();
@@ -320,6 +326,7 @@ export class ClientSession {
     if (durationMs !== undefined) {
       this.#timer = setTimeout(() => void this.end("done"), durationMs - sinceMs);
     }
+    if (this.pipeline.port.counters.get("urgent") === 0) this.#options.note(notUrgent);
     if (typeText !== undefined && this.#mayInput) connection.send({ type: "text", text: typeText });
     if (inputScript !== undefined) {
       void playScript(inputScript, (input) => this.giveInput(input), this.#scripted.signal);
@@ -402,6 +409,7 @@ export class ClientSession {
   #snapshot(): SessionSnapshot {
     return {
       ...this.pipeline.snapshot(performance.now()),
+      heldMs: this.#standstill.takeMs(),
       hostStages: this.#host.copy(),
       hostStats: this.#hostStats,
       hostStatsAtMs: this.#hostStatsAtMs,

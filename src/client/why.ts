@@ -30,7 +30,8 @@ export class Recent {
     const { ends } = this.#samples;
     if (ends === null) return null;
     const [earlier, later] = ends;
-    const figures = figuresOf(earlier, later, mode);
+    const clientHeldUs = 1000 * Math.max(...this.#samples.all.slice(1).map(({ heldMs }) => heldMs));
+    const figures = { ...figuresOf(earlier, later, mode), clientHeldUs };
     return {
       session,
       side: "client",
@@ -48,7 +49,11 @@ export class Recent {
   }
 }
 
-function figuresOf(earlier: SessionSnapshot, later: SessionSnapshot, mode: Mode): StreamFigures {
+function figuresOf(
+  earlier: SessionSnapshot,
+  later: SessionSnapshot,
+  mode: Mode,
+): Omit<StreamFigures, "clientHeldUs"> {
   const grown = (part: "receive" | "decode" | "port" | "session", name: string) =>
     figure(later[part], name) - figure(earlier[part], name);
   const host = (name: keyof Omit<MessageOf<"hostStats">, "type" | "parityCause">) =>

@@ -5,6 +5,7 @@
 import { randomInt } from "node:crypto";
 import { PfError, toPfError } from "../base/errors.ts";
 import { type Kbps, millis, type PerMille } from "../base/units.ts";
+import { notUrgent } from "../base/urgency.ts";
 import { EventQueue, type NativeEvent } from "../ffi/core/core.ts";
 import type { UdpPort } from "../ffi/media/port.ts";
 import type { ControlConnection } from "../transport/connection.ts";
@@ -85,6 +86,7 @@ export class HostSession {
   #keyframes = initialKeyframeState;
   #manager: ManagerLink | undefined;
   #isStarted = false;
+  #isUrgencyTold = false;
   /** What the client asked for last. */
   #wishKbps: number | null;
   #heard = nothingHeard;
@@ -390,7 +392,17 @@ export class HostSession {
     }
   }
 
-  #sendStats({ figures, send, bitrateKbps, parityPermille }: HostPipeline): void {
+  /** Once its thread has asked the system. */
+  #tellUrgency({ send }: HostPipeline): void {
+    if (this.#isUrgencyTold) return;
+    this.#isUrgencyTold = true;
+    if (send.counters.get("urgent") === 1) return;
+    this.#options.onReport({ type: "note", level: "info", message: notUrgent });
+  }
+
+  #sendStats(pipeline: HostPipeline): void {
+    const { figures, send, bitrateKbps, parityPermille } = pipeline;
+    this.#tellUrgency(pipeline);
     this.#parity?.tick();
     this.#options.connection.send({
       type: "hostStats",

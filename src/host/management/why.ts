@@ -66,6 +66,7 @@ function countsBetween(earlier: LiveSample, later: LiveSample): Omit<StreamFigur
     packetsLost: reported("lost"),
     packetsLate: reported("late"),
     socketDropped: reported("dropped"),
+    clientHeldUs: null,
     framesLost: isHeard ? last.frames.lost - first.frames.lost : null,
     packetsDisordered: told("packetsDisordered"),
     decodeRefused: told("decodeRefused"),
