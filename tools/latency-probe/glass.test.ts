@@ -34,6 +34,8 @@ test("the timer runs, tells its rate, and stands still when it is told to", asyn
   await page.getByRole("button", { name: "Go on" }).waitFor();
   const strip = await stripOf(page);
   expect(strip).toContain("1");
+  await page.setViewportSize({ width: 1000, height: 900 });
+  await page.waitForFunction("document.querySelector('canvas').width < 1000");
   expect(await stripOf(page)).toBe(strip);
   await page.keyboard.press(" ");
   await page.getByRole("button", { name: "Pause" }).waitFor();

@@ -65,7 +65,7 @@ export async function ask(place: Place, script: string): Promise<string> {
 
 /** Why a program at a place ended as it did. */
 export function failureAt(place: Place, status: number, words: string): PfError {
-  const said = words === "" ? `It ended with status ${status}.` : words;
+  const said = words === "" ? `It ended with status ${status}.` : words.replace(/[^.!?]$/, "$&.");
   if (place.destination !== null && status === 255) {
     return new PfError("PF_HOST_UNREACHABLE", `ssh does not reach ${place.name}: ${said}`, {
       hint: `This has to work without a question: ssh -o BatchMode=yes ${place.destination} true.`,

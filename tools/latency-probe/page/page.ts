@@ -140,12 +140,18 @@ function group(title: string, runs: readonly Run[], id: string): string {
   if (done.length === 0) return parts.join("\n");
   const hasPixels = done.some(({ summary }) => (summary?.histogramUs ?? []).length > 0);
   const variant = ({ plan }: Run) => variantOf(plan);
-  const section = (heading: string, plot: string, columns: readonly Column[], unit: string) =>
-    `<section class="plot" aria-label="${heading}, ${escapeText(title)}"><h3>${heading}</h3>\n` +
+  const section = (
+    heading: string,
+    plot: string,
+    columns: readonly Column[],
+    unit: string,
+    look = "plot",
+  ) =>
+    `<section class="${look}" aria-label="${heading}, ${escapeText(title)}"><h3>${heading}</h3>\n` +
     `${plot}\n${table(`${heading}, ${unit}`, columns, done, variant)}</section>`;
   return [
     ...parts,
-    section("Stages", stagePlot(done), stageColumns(done), "p50 and p99 in ms"),
+    section("Stages", stagePlot(done), stageColumns(done), "p50 / p99 in ms", "plot wide"),
     section(
       "Distribution",
       hasPixels ? distributionPlot(done) : nothing("No picture had a marker"),

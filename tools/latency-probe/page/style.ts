@@ -27,7 +27,7 @@ section.plot { border: 1px solid var(--line); border-radius: 10px; padding: 16px
 section.plot h3 { grid-column: 1 / -1; }
 @media (max-width: 480px) { section.plot { padding: 10px; } }
 @media (min-width: 900px) {
-  section.plot { grid-template-columns: minmax(0, 470px) minmax(0, 1fr); }
+  section.plot:not(.wide) { grid-template-columns: minmax(0, 470px) minmax(0, 1fr); }
 }
 svg { display: block; width: 100%; max-width: 470px; height: auto; font-size: 12.5px; }
 .table { overflow-x: auto; align-self: start; }
