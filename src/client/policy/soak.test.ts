@@ -5,7 +5,8 @@ const hour = Array.from(
   { length: 360 },
   (_, i): SoakSample => ({
     atSeconds: i * 10,
-    clientBytes: 80e6 + Math.min(i, 3) * 5e6,
+    // Garbage is collected now and then.
+    clientBytes: 80e6 + Math.min(i, 3) * 5e6 + (i % 20) * 1.5e6,
     hostBytes: 90e6,
     captureToDecodedP50Us: 6000 + (i % 7) * 100,
     framesLost: 0,
@@ -20,7 +21,7 @@ const failing = (change: (sample: SoakSample, index: number) => Partial<SoakSamp
     .filter(({ ok }) => !ok)
     .map(({ what }) => what);
 
-test("an hour that stays what it was passes; what it grows at its start does not count", () => {
+test("an hour that stays what it was passes, whatever it took at its start and gave back again", () => {
   expect(failing(() => ({}))).toEqual([]);
 });
 

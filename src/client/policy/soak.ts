@@ -26,7 +26,7 @@ const megabyte = 1_000_000;
 /** Memory and latency have settled after this share of the time, and after 30 s. */
 const settledShare = 0.1;
 const settledSecondsMax = 30;
-/** What may be added to memory in all that time: the allocator keeps some of what was free. */
+/** What may be added to memory from half to half: the allocator keeps some of what was free. */
 const grownMbMax = 8;
 /** Medians of a quarter of the time may drift apart by this share, or by this much. */
 const driftShareMax = 0.25;
@@ -41,12 +41,13 @@ export function judgeSoak(samples: readonly SoakSample[]): SoakVerdict[] {
   }
   const settleSeconds = Math.min(settledSecondsMax, last.atSeconds * settledShare);
   const settled = samples.filter(({ atSeconds }) => atSeconds >= settleSeconds);
-  const first = settled[0] ?? last;
+  const hostBytes = settled.flatMap((sample) => sample.hostBytes ?? []);
   return [
-    memory("memory of the client", first.clientBytes, last.clientBytes),
-    ...(first.hostBytes === null || last.hostBytes === null
-      ? []
-      : [memory("memory of the host", first.hostBytes, last.hostBytes)]),
+    memory(
+      "memory of the client",
+      settled.map(({ clientBytes }) => clientBytes),
+    ),
+    ...(hostBytes.length === 0 ? [] : [memory("memory of the host", hostBytes)]),
     drift(settled),
     none("packets that the host dropped", last.sendDropped),
     none("packets that this machine dropped", last.socketDropped),
@@ -60,7 +61,13 @@ export function judgeSoak(samples: readonly SoakSample[]): SoakVerdict[] {
   ];
 }
 
-function memory(what: string, before: number, after: number): SoakVerdict {
+/**
+ * JavaScript's heap goes up and down as its garbage is collected: what counts is the least that it
+ * came back to in the later half, against the least in the first.
+ */
+function memory(what: string, bytes: readonly number[]): SoakVerdict {
+  const half = Math.ceil(bytes.length / 2);
+  const [before, after] = [Math.min(...bytes.slice(0, half)), Math.min(...bytes.slice(-half))];
   const grown = (after - before) / megabyte;
   const seen = `${(after / megabyte).toFixed(1)} MB, ${grown < 0 ? "" : "+"}${grown.toFixed(1)} MB`;
   return { what, ok: grown <= grownMbMax, seen, limit: `at most +${grownMbMax} MB` };
