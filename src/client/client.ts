@@ -13,6 +13,7 @@ import type { MessageOf } from "../wire/control.ts";
 import type { CodecName } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
 import { approvalQuestion, type PendingRequest, quotedName, type Verdict } from "./approvals.ts";
+import { isLoopback } from "./control/clock.ts";
 import {
   type ApprovalHook,
   greetHost,
@@ -30,6 +31,7 @@ import { openPresenter } from "./present/open.ts";
 import { overlayLine } from "./present/overlay.ts";
 import { StatusLine } from "./present/status-line.ts";
 import { ClientSession } from "./session.ts";
+import { type AudioChoice, audioWish } from "./sound/wish.ts";
 
 export interface ClientOptions extends HostTarget {
   readonly mode: Mode;
@@ -53,6 +55,10 @@ export interface ClientOptions extends HostTarget {
   readonly grab?: boolean;
   /** XKB name of this keyboard's layout; default: what the system says. */
   readonly keyboardLayout?: string | undefined;
+  /** Sound of the host; default: off. */
+  readonly audio?: AudioChoice;
+  /** Whether the host may hear this machine's microphone; default: no. */
+  readonly microphone?: boolean;
   /** Which of the host's desktops is wanted; default: the host chooses. */
   readonly compositor?: string | undefined;
   /** The host's picture follows the size of the window. */
@@ -112,7 +118,10 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
     const keyboardLayout = options.keyboardLayout ?? (await ownKeyboardLayout());
     const { compositor } = options;
     const picture = { mode, codecs, bitrateKbps, fecPermille, compositor, keyboardLayout };
-    const welcome = await greetHost(connection, { ...picture, purpose: null, waits }, hooks);
+    const audio = audioWish(options.audio ?? "off", isLoopback(connection.peer.address));
+    const sound = { audio, microphone: options.microphone === true };
+    const wish = { ...picture, ...sound, purpose: null, waits };
+    const welcome = await greetHost(connection, wish, hooks);
     hooks.info(
       `${welcome.hostName} streams ${welcome.source}: ${welcome.codec} by ${welcome.encoder} ` +
         `at ${welcome.bitrateKbps / 1000} Mbps.`,

@@ -8,6 +8,7 @@ import type { MessageOf } from "../wire/control.ts";
 import { readField } from "../wire/layout.ts";
 import { type CodecName, datagramPlane, hostTiming } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
+import type { SoundFigures } from "./sound/sound.ts";
 
 export interface ClockFigures {
   readonly offsetNs: number;
@@ -34,6 +35,8 @@ export interface ClientSnapshot {
 export interface SessionFacts {
   /** Input messages that were sent, by kind. */
   readonly input: Readonly<Record<string, number>>;
+  /** Of sound; null = none is received. */
+  readonly audio?: SoundFigures | null;
   readonly mode: Mode;
   readonly codec: CodecName;
   readonly requestedKbps: number | null;
@@ -138,7 +141,7 @@ export function summary(
       skewCorrected: facts.clock !== null,
     },
     input: { ...facts.input },
-    audio: { received: null, lost: null },
+    audio: facts.audio ?? { received: null, lost: null },
   };
 }
 
