@@ -19,6 +19,7 @@ import { echoOf } from "./clock.ts";
 import { recentOffers } from "./displays/all.ts";
 import type { DisplayOffer } from "./displays/choose.ts";
 import { clientWish, prepareSource, type SourceSettings } from "./displays/prepare.ts";
+import { retrying } from "./displays/retry.ts";
 import { injectMessage } from "./inject/messages.ts";
 import { hear, type LiveSample, nothingHeard, sampleOf } from "./management/live.ts";
 import type { SpeedTestWatch } from "./management/managed.ts";
@@ -197,8 +198,9 @@ export class HostSession {
       },
     );
     this.#source = source;
+    void source.ended.then((words) => this.#fail("source", new PfError("PF_SOURCE_FAILED", words)));
     this.#ending.signal.throwIfAborted();
-    const pipeline = new HostPipeline({
+    const options = {
       port,
       events: this.#events,
       session: this.tag,
@@ -208,7 +210,9 @@ export class HostSession {
       bitrateKbps: resolveBitrate(hello.bitrateKbps, this.#options.settings()),
       parityPermille: hello.fecPermille === null ? parityPermille : clampParity(hello.fecPermille),
       shardBytesMax: shardBytesMaxFor(connection.peer.address),
-    });
+    };
+    const { signal } = this.#ending;
+    const pipeline = await retrying(async () => new HostPipeline(options), { signal });
     this.#pipeline = pipeline;
     this.#parity = new ParityControl({
       share: pipeline.parityPermille,
@@ -376,12 +380,13 @@ export class HostSession {
       if (event.kind !== "failed") return;
       this.#options.onReport({ type: "note", level: "warn", message: event.text });
     } else if (event.kind === "failed" || event.kind === "ended") {
-      const reason: Reason = event.stage === stageNumber.source ? "source" : "encoder";
-      const error = new PfError(
-        reason === "source" ? "PF_SOURCE_FAILED" : "PF_ENCODER_FAILED",
-        event.text === "" ? "The desktop that was captured has ended." : event.text,
-      );
-      this.#fail(reason, error);
+      if (event.stage !== stageNumber.source) {
+        this.#fail("encoder", new PfError("PF_ENCODER_FAILED", event.text));
+        return;
+      }
+      const words = event.text === "" ? "The desktop that was captured has ended." : event.text;
+      const error = new PfError("PF_SOURCE_FAILED", words);
+      if (this.#modes?.retry(error) !== true) this.#fail("source", error);
     } else if (event.kind === "path") {
       // What was encoded before the path was known went nowhere.
       this.#pipeline?.requestKeyframe();
