@@ -30,7 +30,7 @@ typedef struct pf_jitter_slot {
 typedef struct pf_jitter {
   pf_sound_receive_counters *counters;
   pf_jitter_slot slots[PF_SOUND_SLOTS];  /* by index */
-  uint64_t missed_ns[PF_SOUND_SLOTS];    /* when a frame before `next` was made up; 0 = it was not */
+  uint64_t missed_ns[PF_SOUND_SLOTS];    /* when a frame before `next` was made up; 0 = not */
   uint32_t next, end;                    /* to be played; behind the newest */
   bool playing;
   uint64_t gathering_ns, starved_ns;     /* since when; 0 = not */
@@ -40,7 +40,11 @@ typedef struct pf_jitter {
   double rate;
 } pf_jitter;
 
-typedef enum pf_jitter_kind { PF_JITTER_FRAME, PF_JITTER_CONCEAL, PF_JITTER_SILENCE } pf_jitter_kind;
+typedef enum pf_jitter_kind {
+  PF_JITTER_FRAME,
+  PF_JITTER_CONCEAL,
+  PF_JITTER_SILENCE,
+} pf_jitter_kind;
 
 void pf_jitter_init(pf_jitter *jitter, pf_sound_receive_counters *counters);
 /* Takes a packet that came at `arrival_ns`. */
