@@ -1,18 +1,18 @@
 /*
- * Which frame is played when. Packets come irregularly, twice, out of order, late or never; whoever
- * plays asks for a frame each 5 ms, or for several at once. In between lies as little as the network
- * and both ends' audio hardware allow.
+ * Which frame is played when. Packets come irregularly, twice, out of order, late or never; who
+ * plays asks for a frame each 5 ms, or for several at once. In between lies as little as the
+ * network and both ends' audio hardware allow.
  *
  * What is steered is *slack*: how long a frame had waited when it was taken. The least slack of the
- * last half second is kept at a target by playing up to 0.5% faster or slower, which also makes good
- * the drift between the machines' clocks: nothing has to be known of bursts at either end, as they
- * show in the slack. A frame that comes too late raises the target by what it was late; without such
- * frames the target falls by 0.5 ms a second.
+ * last half second is kept at a target by playing up to 0.5% faster or slower, which also makes
+ * good the drift between the machines' clocks: nothing has to be known of bursts at either end, as
+ * they show in the slack. A frame that comes too late raises the target by what it was late;
+ * without such frames the target falls by 0.5 ms a second.
  *
- * A frame that is missing while later ones are there was lost, and is made up. When nothing is there
- * at all frames are made up without going on, as what is missing may still come; if it was lost after
- * all, what was made up stands for it. After 50 ms of that the sender is taken to pause: silence,
- * and the next packet begins anew.
+ * A frame that is missing while later ones are there was lost, and is made up. When nothing is
+ * there at all frames are made up without going on, as what is missing may still come; if it was
+ * lost after all, what was made up stands for it. After 50 ms of that the sender is taken to pause:
+ * silence, and the next packet begins anew.
  *
  * Everything belongs to one thread; time comes from outside.
  */

@@ -1,5 +1,5 @@
 /*
- * Plays the sound that comes in packets: a jitter buffer, made-up frames for lost ones, and a little
+ * Plays the sound that comes in packets: a jitter buffer, made-up frames for lost ones, a little
  * faster or slower as the machines' clocks drift. The network's thread puts packets into an inbox;
  * whoever needs samples, PipeWire's urgent thread or another device's, does all the rest without
  * waiting for anything. Where there is nothing to play there is silence. Roles: playback, source,

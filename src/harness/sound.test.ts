@@ -1,0 +1,132 @@
+/** Sound through the real path: PipeWire, the host's part, sealed packets, the client's part. */
+import { expect, test } from "bun:test";
+import { pipeWireInstalled } from "../ffi/pipewire/server.fixture.ts";
+import { until } from "./processes.ts";
+import {
+  card,
+  cardMicrophone,
+  fileOf,
+  levels,
+  loudness,
+  rateHz,
+  readWave,
+  SoundPath,
+  type SoundPathOptions,
+  tone,
+  writeWave,
+} from "./sound-path.ts";
+
+const canRun =
+  pipeWireInstalled && Bun.which("pw-record") !== null && Bun.which("pw-play") !== null;
+const pieceMs = 20;
+
+interface Played {
+  readonly path: SoundPath;
+  readonly tones: readonly number[];
+  readonly into: string;
+  readonly from: string;
+  readonly channelMap: string;
+}
+
+/** Plays tones, one a channel, and returns what the far end recorded while they sounded. */
+async function hear({ path, tones, into, from, channelMap }: Played): Promise<Float32Array[]> {
+  const [played, recorded] = [fileOf(path, "played.wav"), fileOf(path, "recorded.wav")];
+  await writeWave(
+    played,
+    tones.map((hz) => tone(hz, 1)),
+  );
+  const channelCount = tones.length;
+  const how = { node: from, channelCount, isSink: from === card, channelMap };
+  const recorder = path.record(recorded, how);
+  const isThere = async () => (await Bun.file(recorded).exists()) && Bun.file(recorded).size > 4096;
+  await until(isThere, "the recorder");
+  await path.play(played, into, channelMap).exited;
+  await Bun.sleep(100);
+  await recorder.stop();
+  const channels = await readWave(recorded, channelCount);
+  const loud = levels(channels[0] as Float32Array, pieceMs).map((level) => level > 0.1);
+  const length = (rateHz * pieceMs) / 1000;
+  const [first, last] = [loud.indexOf(true) + 2, loud.lastIndexOf(true) - 1];
+  return channels.map((samples) => samples.subarray(first * length, last * length));
+}
+
+/** The share of pieces in which a tone of 0.5 sounds as it should. */
+function purity(samples: Float32Array, hz: number): number {
+  const length = (rateHz * 50) / 1000;
+  const pieces = Array.from({ length: Math.floor(samples.length / length) }, (_, i) =>
+    loudness(samples.subarray(i * length, (i + 1) * length), hz),
+  );
+  return pieces.filter((loud) => loud > 0.4 && loud < 0.6).length / pieces.length;
+}
+
+const stereo = { tones: [1000, 1500], into: "punktfunk-sink", from: card, channelMap: "stereo" };
+
+test.skipIf(!canRun)("a tone in each ear arrives in the same ear", async () => {
+  await using path = await SoundPath.open();
+  const [left, right] = (await hear({ path, ...stereo })) as [Float32Array, Float32Array];
+  expect(left.length).toBeGreaterThan(rateHz * 0.8);
+  expect(purity(left, 1000)).toBeGreaterThan(0.9);
+  expect(purity(right, 1500)).toBeGreaterThan(0.9);
+  expect(loudness(left, 1500)).toBeLessThan(0.05);
+  const { counters } = path.client.receive as NonNullable<typeof path.client.receive>;
+  expect(path.client.figures).toEqual({ received: counters.get("packets"), lost: 0 });
+  expect(counters.histogram("buffer_us").percentiles()?.p50).toBeLessThan(40_000);
+  expect(path.warnings).toEqual([]);
+});
+
+test.skipIf(!canRun).each([
+  [5, 0.02],
+  [20, 0.1],
+])("%i% of lost packets leave no gap", async (percent, lostMax) => {
+  await using path = await SoundPath.open({ down: { loss: percent / 100 } });
+  const [left] = (await hear({ path, ...stereo })) as [Float32Array];
+  const { counters } = path.client.receive as NonNullable<typeof path.client.receive>;
+  const [frames, recovered] = [counters.get("frames"), counters.get("recovered")];
+  expect(recovered / frames).toBeGreaterThan(percent / 100 / 4);
+  expect(counters.get("concealed") / frames).toBeLessThan(lostMax);
+  expect(Math.min(...levels(left, pieceMs))).toBeGreaterThan(0.1);
+});
+
+test.skipIf(!canRun)("5.1 channels keep their places", async () => {
+  const options: SoundPathOptions = {
+    grant: { channelCount: 6 },
+    positions: "FL FR FC LFE RL RR",
+  };
+  await using path = await SoundPath.open(options);
+  const tones = [500, 700, 900, 60, 1300, 1500];
+  const heard = await hear({ path, ...stereo, tones, channelMap: "surround-51" });
+  for (const [index, samples] of heard.entries()) {
+    const found = tones.map((hz) => loudness(samples.subarray(0, rateHz / 10), hz));
+    expect(found.indexOf(Math.max(...found))).toBe(index);
+  }
+});
+
+test.skipIf(!canRun)("a microphone is heard by who records from the host's source", async () => {
+  await using path = await SoundPath.open({ grant: { channelCount: null, microphone: true } });
+  const mono = { tones: [800], into: cardMicrophone, from: "punktfunk-microphone" };
+  const [heard] = (await hear({ path, ...mono, channelMap: "mono" })) as [Float32Array];
+  expect(heard.length).toBeGreaterThan(rateHz * 0.8);
+  expect(purity(heard, 800)).toBeGreaterThan(0.9);
+  // A client that sends nothing more leaves a source that goes on with silence.
+  path.client.close();
+  const quiet = fileOf(path, "quiet.wav");
+  const how = { node: "punktfunk-microphone", channelCount: 1, isSink: false };
+  const recorder = path.record(quiet, how);
+  await until(() => Bun.file(quiet).size > rateHz * 4 * 0.3, "a recording of silence");
+  await recorder.stop();
+  const [silence] = (await readWave(quiet, 1)) as [Float32Array];
+  expect(silence.length).toBeGreaterThan(rateHz / 4);
+  expect(Math.max(...levels(silence, pieceMs).slice(-5))).toBe(0);
+});
+
+test.skipIf(!canRun)("sound goes on when PipeWire comes back", async () => {
+  await using path = await SoundPath.open();
+  await path.server.kill();
+  const told = (words: string) => path.warnings.filter((line) => line.startsWith(words)).length;
+  await until(() => told("No sound is") === 2, "both ends to tell of it");
+  await path.server.start();
+  await until(() => told("Sound is") === 2, "both ends to be back");
+  await path.makeCards();
+  const [left] = (await hear({ path, ...stereo })) as [Float32Array];
+  expect(purity(left, 1000)).toBeGreaterThan(0.9);
+});
