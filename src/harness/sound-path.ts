@@ -119,6 +119,17 @@ export class SoundPath implements AsyncDisposable {
     return spawnUrgent(this.server, ["pw-play", ...how, file]);
   }
 
+  /** Plays a mono WAV file as what the card's microphone hears; resolves when it has sounded. */
+  async speak(file: string): Promise<void> {
+    const player = this.play(file, "0", "mono");
+    const link = ["pw-link", "pw-play:output_MONO", `${cardMicrophone}:input_MONO`];
+    await until(async () => {
+      await this.server.run(link);
+      return (await this.server.run(["pw-link", "-l"])).includes("pw-play:output_MONO");
+    }, "the microphone's link");
+    await player.exited;
+  }
+
   /** Records as floats until it is stopped; from a sink what it plays. */
   record(file: string, { node, channelCount, isSink, channelMap }: RecordOptions): Supervised {
     const properties = `{ stream.capture.sink = ${isSink}, node.latency = 256/48000 }`;
