@@ -1,10 +1,13 @@
 /** Desktops as a person meets them: how soon they show, at which rate, and how modes change. */
 import { readdirSync } from "node:fs";
-import { millis } from "../../base/units.ts";
+import { milliHz, millis } from "../../base/units.ts";
 import { type ClientOptions, runClient } from "../../client/client.ts";
 import type { Interval } from "../../client/figures.ts";
 import type { ClientSession } from "../../client/session.ts";
 import { PictureTap } from "../../ffi/decode/tap.ts";
+import { pipeWireInstalled, startPipeWire } from "../../ffi/pipewire/server.fixture.ts";
+import { gstreamerInstalled, TestPicture } from "../../ffi/screencast/producer.fixture.ts";
+import { ScreencastStage } from "../../ffi/screencast/screencast.ts";
 import { formatMode, parseMode } from "../../wire/mode.ts";
 import { collectingHooks, testClient, withState } from "../loopback.ts";
 import { residentBytes, until } from "../processes.ts";
@@ -27,6 +30,8 @@ export const benchDesktops: Section = async (progress) => {
     progress(`${kind}: first picture, rate, three modes, two clients`);
     rows.push(...(await withState((home) => benchKind(kind, home))));
   }
+  progress("a bare producer of PipeWire");
+  rows.push(await benchProducer());
   progress(`${cycles} sessions one after another`);
   rows.push(await withState(benchCycles));
   return rows;
@@ -143,6 +148,44 @@ async function changeModes({ session, tap }: Viewer) {
     taken.push({ mode: name, ms: performance.now() - startedAt });
   }
   return taken;
+}
+
+/** What PipeWire itself carries: a producer without a compositor, captured as a session does it. */
+async function benchProducer(): Promise<Row> {
+  const what = "PipeWire: a bare producer of 1280x720@60";
+  if (!pipeWireInstalled || !gstreamerInstalled) {
+    return { ...absentRow("pipewire or gstreamer"), what };
+  }
+  await using server = await startPipeWire();
+  const picture = new TestPicture(server, "format=BGRx,width=1280,height=720", "smpte");
+  const tap = new PictureTap();
+  const stage = new ScreencastStage({
+    sink: tap.sink(),
+    node: picture.node,
+    remote: { socketPath: server.socketPath },
+    refreshMilliHz: milliHz(60_000),
+  });
+  try {
+    stage.start();
+    await until(() => stage.counters.get("frames") > 30, "pictures");
+    const before = stage.counters.get("frames");
+    const startedAt = performance.now();
+    await Bun.sleep((secondsOfRate - 1) * 1000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const fps = (stage.counters.get("frames") - before) / seconds;
+    return {
+      what,
+      wanted: "60.0 fps",
+      seen: `${show(fps, 1)} fps, ${stage.counters.get("copies")} copies`,
+      verdict: verdictOf(fps >= 59.5),
+      method: `GStreamer's videotestsrc, mean of ${secondsOfRate - 1} s`,
+      figures: { fps },
+    };
+  } finally {
+    stage.stop();
+    tap.close();
+    stage.close();
+  }
 }
 
 /** Nothing may stay of a session: no file descriptor, thread, process or memory. */
