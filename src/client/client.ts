@@ -31,7 +31,7 @@ import { openPresenter } from "./present/open.ts";
 import { overlayLine } from "./present/overlay.ts";
 import { StatusLine } from "./present/status-line.ts";
 import { ClientSession } from "./session.ts";
-import { type AudioChoice, audioWish } from "./sound/wish.ts";
+import { type AudioChoice, audioWish, nameChannels } from "./sound/wish.ts";
 
 export interface ClientOptions extends HostTarget {
   readonly mode: Mode;
@@ -127,6 +127,7 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
         `at ${welcome.bitrateKbps / 1000} Mbps.`,
     );
     hooks.record({ ...welcome, type: "welcome" });
+    tellSound(sound, welcome, hooks);
     hooks.interrupted.removeEventListener("abort", interrupt);
     const ready = { ...options, keyboardLayout };
     const { summary, error } = await stream(connection, welcome, ready, hooks);
@@ -134,6 +135,20 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
   } catch (thrown) {
     await connection?.close("done");
     return { summary: undefined, error: toPfError(thrown) };
+  }
+}
+
+/** What is asked for in vain is told: nobody should talk to a host that does not listen. */
+function tellSound(
+  wish: { readonly audio: number | null; readonly microphone: boolean },
+  { audio, microphone, hostName }: MessageOf<"welcome">,
+  { info, warn }: ClientHooks,
+): void {
+  if (audio !== null) info(`${hostName} sends its sound: ${nameChannels(audio)}.`);
+  else if (wish.audio !== null) info(`${hostName} sends no sound.`);
+  if (microphone === true) info(`Applications of ${hostName} can hear this microphone now.`);
+  else if (wish.microphone) {
+    warn(`${hostName} takes no microphone: it needs serve --mic, and a device that is paired.`);
   }
 }
 
