@@ -11,6 +11,7 @@ import { printTable } from "./table.ts";
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   stream: async () => (await import("./stream.ts")).benchStream,
   input: async () => (await import("./input.ts")).benchInput,
+  sound: async () => (await import("./sound.ts")).benchSound,
   sway: async () => (await import("./sway.ts")).benchSway,
   desktops: async () => (await import("./desktops.ts")).benchDesktops,
   loss: async () => (await import("./loss.ts")).benchLoss,
