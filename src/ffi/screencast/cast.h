@@ -30,6 +30,9 @@ struct pf_screencast {
   bool damage_told;  /* the producer tells damage, so that none means something */
   bool pointer_told; /* the producer tells the pointer, so that pictures may be needed again */
   uint64_t deadline_ns; /* of the watchdog; 0 = a picture has come */
+  uint64_t nudge_ns;    /* when the producer is asked to begin anew, or has rested; 0 = never */
+  uint32_t nudges;
+  bool resting; /* paused, to begin anew */
 
   pf_slot *current; /* the newest picture, with a reference of ours; NULL = none */
   pf_pixels view;   /* of it, within its slot */
@@ -67,7 +70,7 @@ void pf_cast_receive(pf_screencast *self);
 void pf_cast_deliver(pf_screencast *self, uint64_t now_ns);
 /* Forgets the newest picture. */
 void pf_cast_drop(pf_screencast *self);
-/* Sets the timer to the watchdog's deadline or to `turn_ns`, whatever is first; 0 = none. */
+/* Sets the timer to the watchdog's deadline, to the next nudge or to `turn_ns`, whatever is first; 0 = none. */
 void pf_cast_set_timer(pf_screencast *self, uint64_t turn_ns);
 
 #endif

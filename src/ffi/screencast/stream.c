@@ -9,6 +9,8 @@
 
 #define NO_FORMAT "no format of BGRx, RGBx, BGRA or RGBA was agreed"
 enum { FIRST_FRAME_MS = 10000, OPEN_WAIT_MS = 2000 };
+/* First pictures come within 0.2 s, or else late for a reason of the producer's own. */
+enum { NUDGE_MS = 300, REST_MS = 30, NUDGES_MAX = 4 };
 
 const char *pf_cast_memory(const pf_screencast *self) {
   if (self->slots.buffer_count == 0) return "";
@@ -46,6 +48,8 @@ static uint32_t first_frame_ms(const pf_screencast *self) {
 
 static void await_picture(pf_screencast *self) {
   self->deadline_ns = pf_now_ns() + first_frame_ms(self) * 1000000ull;
+  self->nudge_ns = pf_now_ns() + NUDGE_MS * 1000000ull;
+  self->nudges = 0;
   pf_cast_set_timer(self, 0);
 }
 
@@ -151,11 +155,33 @@ static void watch(pf_screencast *self) {
   pf_cast_finish(self, PF_EVENT_FAILED, words);
 }
 
+/* A producer that sends what changes, and whose first picture found no buffer yet, would send
+ * nothing until the next change: a short rest has it begin anew, with a whole picture. */
+static void nudge(pf_screencast *self, uint64_t now_ns) {
+  const bool streams = pw_stream_get_state(self->stream, NULL) == PW_STREAM_STATE_STREAMING;
+  if (self->resting) {
+    self->resting = false;
+    self->nudges++;
+    self->nudge_ns = now_ns + (NUDGE_MS * 1000000ull << self->nudges);
+    if (self->nudges == NUDGES_MAX) self->nudge_ns = 0;
+    pw_stream_set_active(self->stream, true);
+  } else if (streams) {
+    self->resting = true;
+    self->nudge_ns = now_ns + REST_MS * 1000000ull;
+    pw_stream_set_active(self->stream, false);
+  } else {
+    self->nudge_ns = now_ns + NUDGE_MS * 1000000ull;
+  }
+  pf_cast_set_timer(self, 0);
+}
+
 void pf_cast_on_timer(void *data, uint64_t expirations) {
   pf_screencast *self = data;
   uint64_t now_ns = pf_now_ns();
   if (self->finished != 0 || self->stopped) return;
   if (self->deadline_ns != 0 && now_ns >= self->deadline_ns) watch(self);
+  const bool nudges = self->finished == 0 && (self->deadline_ns != 0 || self->resting);
+  if (nudges && self->nudge_ns != 0 && now_ns >= self->nudge_ns) nudge(self, now_ns);
   pf_cast_deliver(self, now_ns);
 }
 
