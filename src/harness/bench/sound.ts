@@ -13,6 +13,7 @@ import {
   rateHz,
   readWave,
   SoundPath,
+  spawnUrgent,
   tone,
   writeWave,
 } from "../sound-path.ts";
@@ -39,8 +40,25 @@ interface Heard {
 export const benchSound: Section = async (progress) => {
   const seconds = Math.max(2, Number(process.env["PUNKTFUNK_SOUND_MINUTES"] ?? 0.25) * 60);
   progress(`a tone each second for ${seconds} s, to the client and back`);
-  return [...(await benchDown(seconds)), ...(await benchUp(seconds))];
+  const ours = [...(await benchDown(seconds)), ...(await benchUp(seconds))];
+  progress("the same through PipeWire's own loop, for comparison");
+  return [...ours, await benchLoop(seconds)];
 };
+
+/** A program of PipeWire in our place: the holes that this machine makes by itself. */
+async function benchLoop(seconds: number): Promise<Row> {
+  await using path = await SoundPath.open({ grant: { channelCount: null } });
+  const into = "{ media.class = Audio/Sink, node.name = loop, node.latency = 256/48000 }";
+  const out = "{ node.name = loop-out, node.latency = 256/48000 }";
+  spawnUrgent(path.server, ["pw-loopback", "--capture-props", into, "--playback-props", out]);
+  const heard = await listen(path, seconds, {
+    from: "pw-play:output_MONO",
+    into: "loop:playback_FL",
+    out: `${card}:monitor_FL`,
+  });
+  const row = gapsRow("pw-loopback", heard);
+  return { ...row, wanted: "", verdict: "report", figures: { ...row.figures } };
+}
 
 async function benchDown(seconds: number): Promise<Row[]> {
   await using path = await SoundPath.open();
