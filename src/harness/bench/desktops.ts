@@ -1,6 +1,5 @@
 /** Desktops as a person meets them: how soon they show, at which rate, and how modes change. */
-import { readdirSync } from "node:fs";
-import { milliHz, millis } from "../../base/units.ts";
+import { milliHz } from "../../base/units.ts";
 import { type ClientOptions, runClient } from "../../client/client.ts";
 import type { Interval } from "../../client/figures.ts";
 import type { ClientSession } from "../../client/session.ts";
@@ -10,7 +9,7 @@ import { gstreamerInstalled, TestPicture } from "../../ffi/screencast/producer.f
 import { ScreencastStage } from "../../ffi/screencast/screencast.ts";
 import { formatMode, parseMode } from "../../wire/mode.ts";
 import { collectingHooks, testClient, withState } from "../loopback.ts";
-import { residentBytes, until } from "../processes.ts";
+import { until } from "../processes.ts";
 import { startHostProgram } from "../program.ts";
 import { type Row, type Section, show, verdictOf } from "./row.ts";
 
@@ -18,7 +17,6 @@ const firstFrameMsWanted = 2000;
 const modeMsWanted = 1000;
 const rateWanted = 55;
 const secondsOfRate = 6;
-const cycles = 100;
 
 export const benchDesktops: Section = async (progress) => {
   const rows: Row[] = [];
@@ -32,8 +30,6 @@ export const benchDesktops: Section = async (progress) => {
   }
   progress("a bare producer of PipeWire");
   rows.push(await benchProducer());
-  progress(`${cycles} sessions one after another`);
-  rows.push(await withState(benchCycles));
   return rows;
 };
 
@@ -186,52 +182,4 @@ async function benchProducer(): Promise<Row> {
     tap.close();
     stage.close();
   }
-}
-
-/** Nothing may stay of a session: no file descriptor, thread, process or memory. */
-async function benchCycles(home: string): Promise<Row> {
-  const flags = ["--source", "sway", "--app", "sleep 100", "--encoder", "software"];
-  const host = await startHostProgram(home, flags);
-  const { pid } = host.program.process;
-  const left = () => ({
-    files: readdirSync(`/proc/${pid}/fd`).length,
-    threads: readdirSync(`/proc/${pid}/task`).length,
-    processes: childrenOf(pid),
-    bytes: residentBytes(pid),
-  });
-  try {
-    const options = { mode: parseMode("640x360@60"), durationMs: millis(100) };
-    const cycle = async () => {
-      const { error } = await runClient(testClient(host, options), collectingHooks().hooks);
-      if (error !== undefined) throw error;
-    };
-    for (let i = 0; i < 5; i++) await cycle();
-    await Bun.sleep(1000);
-    const before = left();
-    for (let i = 0; i < cycles; i++) await cycle();
-    await until(() => left().processes <= before.processes, "the last desktop's end");
-    await Bun.sleep(1000);
-    const after = left();
-    const files = after.files - before.files;
-    const threads = after.threads - before.threads;
-    const processes = after.processes - before.processes;
-    const megabytes = (after.bytes - before.bytes) / 1e6;
-    return {
-      what: `${cycles} sessions with a desktop of their own, one after another`,
-      wanted: "nothing stays",
-      seen:
-        `${files} files, ${threads} threads, ${processes} processes more, ` +
-        `${show(megabytes, 1)} MB`,
-      verdict: verdictOf(files <= 0 && threads <= 0 && processes <= 0),
-      method: "of the host's process, after five to warm up",
-      figures: { files, threads, processes, megabytes },
-    };
-  } finally {
-    await host.program.end();
-  }
-}
-
-function childrenOf(pid: number): number {
-  const found = Bun.spawnSync(["pgrep", "-P", String(pid), "-c"]);
-  return Number(found.stdout.toString().trim());
 }
