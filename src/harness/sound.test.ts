@@ -1,5 +1,5 @@
 /** Sound through the real path: PipeWire, the host's part, sealed packets, the client's part. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { EventQueue } from "../ffi/core/core.ts";
 import { MediaSession, UdpPort } from "../ffi/media/port.ts";
 import { pipeWireInstalled } from "../ffi/pipewire/server.fixture.ts";
@@ -21,6 +21,9 @@ import {
 
 const canRun =
   pipeWireInstalled && Bun.which("pw-record") !== null && Bun.which("pw-play") !== null;
+/** A PipeWire of its own has to start, and a tone to sound. */
+setDefaultTimeout(20_000);
+
 const pieceMs = 20;
 const toneSeconds = 0.7;
 
