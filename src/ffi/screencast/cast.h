@@ -70,7 +70,8 @@ void pf_cast_receive(pf_screencast *self);
 void pf_cast_deliver(pf_screencast *self, uint64_t now_ns);
 /* Forgets the newest picture. */
 void pf_cast_drop(pf_screencast *self);
-/* Sets the timer to the watchdog's deadline, to the next nudge or to `turn_ns`, whatever is first; 0 = none. */
+/* Sets the timer to the watchdog's deadline, to the next nudge or to `turn_ns` (0 = none), whatever
+ * is first. */
 void pf_cast_set_timer(pf_screencast *self, uint64_t turn_ns);
 
 #endif
