@@ -184,11 +184,9 @@ describe("what works", () => {
 
 describe("a reader that goes away", () => {
   const discover = [...programCommand, "discover", "--seconds", "100ms", "--json"].join(" ");
-  const serve = [...programCommand, "serve", "--source", "synthetic", "--port", "0"].join(" ");
-
   test("ends the command in order", async () => {
-    const ports = "--media-port 0 --mgmt-port 0 --no-advertise --json";
-    const script = `{ ${serve} ${ports}; echo "ended $?" >&2; } | head -n 1`;
+    const harness = [...programCommand, "loss-harness", "--frames", "1000", "--json"].join(" ");
+    const script = `{ ${harness}; echo "ended $?" >&2; } | head -n 1`;
     const shell = Bun.spawn(["sh", "-c", script], {
       env: { ...process.env, PUNKTFUNK_HOME: join(home, "head") },
       stdin: "ignore",
