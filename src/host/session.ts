@@ -238,7 +238,8 @@ export class HostSession {
   #openSound({ session }: HostPipeline): HostSound | undefined {
     const { sound: policy, standing, onReport } = this.#options;
     if (policy === undefined) return undefined;
-    const grant = grantSound(policy, this.#hello, standing.device !== null);
+    const isPaired = standing.device !== null;
+    const grant = grantSound(policy, this.#hello, { isPaired, mayInput: standing.may("input") });
     const warn = (message: string) => onReport({ type: "note", level: "warn", message });
     if (grant.refusal !== null) warn(`${this.client} is not heard. ${grant.refusal}`);
     const { client } = this;
@@ -289,7 +290,10 @@ export class HostSession {
       void this.end("revoked", "This device is no longer paired with the host.");
       return;
     }
-    if (!standing.may("input")) this.#picture?.injector?.releaseAll();
+    if (!standing.may("input")) {
+      this.#picture?.injector?.releaseAll();
+      this.#sound?.hearNoMore();
+    }
     if (!this.#isStarted) return;
     if (standing.level !== null) connection.send({ type: "levelChanged", level: standing.level });
     this.#manageIfAllowed();
