@@ -32,7 +32,7 @@ async function runAll(): Promise<number> {
     new Response(second.stderr).text(),
   ]);
   const statuses = await Promise.all([first.exited, second.exited]);
-  process.stderr.write((await said).join(""));
+  await Bun.write(Bun.stderr, (await said).join(""));
   return Math.max(...statuses);
 }
 

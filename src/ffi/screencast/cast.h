@@ -10,10 +10,6 @@
 /* An event takes half of it, an error or a description all. */
 enum { PF_CAST_WORDS = 256 };
 
-/* How long a stream that has just begun may be silent until its producer is asked to begin anew, and
- * how often at most while no picture has come. */
-enum { PF_CAST_NUDGE_MS = 300, PF_CAST_NUDGES_MAX = 4 };
-
 struct pf_screencast {
   pf_screencast_config config;
   pf_pipewire connection;

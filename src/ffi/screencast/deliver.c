@@ -8,7 +8,8 @@
 
 void pf_cast_set_timer(pf_screencast *self, uint64_t turn_ns) {
   uint64_t at_ns = self->deadline_ns;
-  if (self->nudge_ns != 0 && (at_ns == 0 || self->nudge_ns < at_ns)) at_ns = self->nudge_ns;
+  const bool nudges = self->nudge_ns != 0 && (at_ns != 0 || self->resting);
+  if (nudges && (at_ns == 0 || self->nudge_ns < at_ns)) at_ns = self->nudge_ns;
   if (turn_ns != 0 && (at_ns == 0 || turn_ns < at_ns)) at_ns = turn_ns;
   struct timespec at = {.tv_sec = (time_t)(at_ns / 1000000000u),
                         .tv_nsec = (long)(at_ns % 1000000000u)};
@@ -121,14 +122,6 @@ static void keep(pf_screencast *self, pf_slot *slot) {
   self->fresh = self->waiting = slot != NULL;
 }
 
-/* A picture has come: the watchdog may go, and the producer is asked once more when it rests. */
-static void settle(pf_screencast *self, uint64_t now_ns) {
-  if (self->deadline_ns != 0) self->nudges = PF_CAST_NUDGES_MAX - 1;
-  self->deadline_ns = 0;
-  if (self->nudge_ns != 0 && !self->resting)
-    self->nudge_ns = now_ns + PF_CAST_NUDGE_MS * 1000000ull;
-}
-
 static void read_buffer(pf_screencast *self, struct pw_buffer *buffer, uint64_t now_ns) {
   struct spa_buffer *spa = buffer->buffer;
   pf_slot *slot = buffer->user_data;
@@ -148,7 +141,7 @@ static void read_buffer(pf_screencast *self, struct pw_buffer *buffer, uint64_t 
   if (whole && has_changed(self, spa)) {
     keep(self, slot);
     self->capture_ns = at_ns;
-    if (self->current != NULL) settle(self, now_ns);
+    if (self->current != NULL) self->deadline_ns = 0;
     return;
   }
   self->view = before;

@@ -9,7 +9,8 @@
 
 #define NO_FORMAT "no format of BGRx, RGBx, BGRA or RGBA was agreed"
 enum { FIRST_FRAME_MS = 10000, OPEN_WAIT_MS = 2000 };
-enum { REST_MS = 30 };
+/* First pictures come within 0.2 s, or else late for a reason of the producer's own. */
+enum { NUDGE_MS = 300, REST_MS = 30, NUDGES_MAX = 4 };
 /* A stream that gives nothing in this many nudges' time is replaced, so often at most. */
 enum { STALLS_MAX = 3, RECONNECTS_MAX = 3 };
 
@@ -49,7 +50,7 @@ static uint32_t first_frame_ms(const pf_screencast *self) {
 
 static void await_picture(pf_screencast *self) {
   self->deadline_ns = pf_now_ns() + first_frame_ms(self) * 1000000ull;
-  self->nudge_ns = pf_now_ns() + PF_CAST_NUDGE_MS * 1000000ull;
+  self->nudge_ns = pf_now_ns() + NUDGE_MS * 1000000ull;
   self->nudges = self->stalls = 0;
   pf_cast_set_timer(self, 0);
 }
@@ -189,16 +190,15 @@ static void rest(pf_screencast *self, bool rests, uint64_t until_ns) {
 }
 
 /* A producer that sends what changes, and whose first picture found no buffer yet, would send
- * nothing until the next change: a short rest has it begin anew, with a whole picture. So it is
- * asked once more when it falls silent after its first pictures, since Mutter may leave out the last
- * of those that it draws shortly after another. */
+ * nothing until the next change: a short rest has it begin anew, with a whole picture. Never after
+ * the first picture: Mutter loses input while it rests. */
 static void nudge(pf_screencast *self, uint64_t now_ns) {
-  const uint64_t nudge_ns = PF_CAST_NUDGE_MS * 1000000ull;
+  const uint64_t nudge_ns = NUDGE_MS * 1000000ull;
   const bool streams = pw_stream_get_state(self->stream, NULL) == PW_STREAM_STATE_STREAMING;
   const bool usable = streams && pf_slots_usable(&self->slots);
   if (self->resting) {
     self->nudges++;
-    const bool last = self->nudges == PF_CAST_NUDGES_MAX;
+    const bool last = self->nudges == NUDGES_MAX;
     rest(self, false, last ? 0 : now_ns + (nudge_ns << self->nudges));
   } else if (usable) {
     rest(self, true, now_ns + REST_MS * 1000000ull);
@@ -215,7 +215,8 @@ void pf_cast_on_timer(void *data, uint64_t expirations) {
   uint64_t now_ns = pf_now_ns();
   if (self->finished != 0 || self->stopped) return;
   if (self->deadline_ns != 0 && now_ns >= self->deadline_ns) watch(self);
-  if (self->finished == 0 && self->nudge_ns != 0 && now_ns >= self->nudge_ns) nudge(self, now_ns);
+  const bool nudges = self->finished == 0 && (self->deadline_ns != 0 || self->resting);
+  if (nudges && self->nudge_ns != 0 && now_ns >= self->nudge_ns) nudge(self, now_ns);
   pf_cast_deliver(self, now_ns);
 }
 

@@ -47,20 +47,32 @@ async function show(display: Display): Promise<void> {
   await next(tap);
 }
 
-/** The first picture that fits. */
+/**
+ * The first picture that fits. Mutter may leave out the last one that it draws, so after a second it
+ * is asked anew, to which it answers with a whole picture.
+ */
 async function pictureOf(display: Display, fits: (picture: TappedPicture) => boolean) {
-  const { tap, close } = capture(display);
-  const picture = await next(tap, fits);
-  await close();
-  return picture;
+  for (;;) {
+    const { tap, close } = capture(display);
+    const picture = await next(tap, fits, 1000);
+    await close();
+    if (picture !== undefined) return picture;
+  }
 }
 
-async function next(tap: PictureTap, fits: (picture: TappedPicture) => boolean = () => true) {
-  for (;;) {
+/** The next picture that fits; undefined when none comes in time. */
+async function next(
+  tap: PictureTap,
+  fits: (picture: TappedPicture) => boolean = () => true,
+  msMax = Number.POSITIVE_INFINITY,
+) {
+  const until = performance.now() + msMax;
+  while (performance.now() < until) {
     const picture = tap.take();
     if (picture !== undefined && fits(picture)) return picture;
     await Bun.sleep(5);
   }
+  return undefined;
 }
 
 /** The colours of the four corners as RRGGBB: upper left, upper right, lower left, lower right. */
