@@ -25,7 +25,12 @@ export const ordinaryTests: Readonly<Record<Desktop, readonly string[]>> = {
     "src/harness/desktops/kwin-display.desktops.ts",
     "src/harness/desktops/kwin-ei.desktops.ts",
   ],
-  weston: [],
+  // Not the desktop but its PipeWire, which the others have as well.
+  weston: [
+    "src/ffi/pipewire/pipewire.test.ts",
+    "src/ffi/pipewire/server.test.ts",
+    "src/ffi/audio/sound.test.ts",
+  ],
 };
 
 /** Those that need a graphics device. */

@@ -36,14 +36,15 @@ test.skipIf(!managerPossible || !swayInstalled)(
       // Lingering is logind's, which does not run here.
       const line = install.replace(" && loginctl enable-linger", "");
       expect(await manager.run(line)).toMatchObject({ status: 0 });
-      await until(
-        async () => (await doctor(manager))("host")?.detail.includes("runs now") === true,
-        "a host",
-      );
+      // It has its folder before it has its ports.
+      await until(async () => {
+        const named = await doctor(manager);
+        const hasPort = named("control port")?.detail.includes("the host that runs") === true;
+        return hasPort && named("host")?.detail.includes("runs now") === true;
+      }, "a host");
       const running = await doctor(manager);
       expect(running(unit)?.verdict).toBe("ok");
       expect(running(`${unit} runs`)?.verdict).toBe("ok");
-      expect(running("control port")?.detail).toContain("the host that runs");
 
       const first = await show("MainPID");
       await manager.run(`kill -KILL ${first}`);

@@ -163,7 +163,7 @@ describe.skipIf(tmuxMissing !== undefined)("at a terminal", () => {
         await terminal.shows(/\b\d+ fps/);
         const later = await Bun.$`stty -a -F ${await terminal.format("#{pane_tty}")}`.text();
         // Typed keys do not show in the picture, and Ctrl-C still ends it.
-        expect(later).toMatch(/\bisig icanon[\s\S]* -echo /);
+        expect(later).toMatch(/\bisig -icanon[\s\S]* -echo /);
 
         const second = await asks(host, "Tablet");
         await terminal.shows('"Tablet" (fp ');

@@ -63,7 +63,10 @@ async function arrives(hostFlags: readonly string[], clientFlags: readonly strin
   }
 }
 
-test.skipIf(Bun.which("sway") === null)(
+/** At once with the others that mostly wait; those with the window need the only keyboard. */
+const alongside = (canRun: boolean) => (canRun ? test.concurrent : test.skip);
+
+alongside(Bun.which("sway") !== null)(
   "a script of input reaches the desktop, and the summary counts it",
   async () => {
     const file = join(folder, "scripted.txt");
@@ -103,26 +106,7 @@ test.skipIf(Bun.which("sway") === null)(
   15_000,
 );
 
-const readable = async (file: string) =>
-  (await Bun.file(file)
-    .text()
-    .catch(() => "")) !== "";
-
-describe.skipIf(missing.length > 0)("a German keyboard", () => {
-  test("types by its places into a desktop that takes the client's layout", async () => {
-    const { text, input } = await arrives([], []);
-    expect(text).toBe(german);
-    expect(input).toMatchObject({ text: 0 });
-  });
-
-  test("types text into a desktop whose layout is another one", async () => {
-    const { text, input } = await arrives(["--keyboard-layout", "us"], []);
-    expect(text).toBe(german);
-    expect(input).toMatchObject({ text: 5 });
-  });
-});
-
-test.skipIf(tmuxMissing !== undefined || Bun.which("sway") === null)(
+alongside(tmuxMissing === undefined && Bun.which("sway") !== null)(
   "what is typed into the terminal that shows the picture arrives as well",
   async () => {
     const file = join(folder, "terminal.txt");
@@ -148,3 +132,22 @@ test.skipIf(tmuxMissing !== undefined || Bun.which("sway") === null)(
   },
   15_000,
 );
+
+const readable = async (file: string) =>
+  (await Bun.file(file)
+    .text()
+    .catch(() => "")) !== "";
+
+describe.skipIf(missing.length > 0)("a German keyboard", () => {
+  test("types by its places into a desktop that takes the client's layout", async () => {
+    const { text, input } = await arrives([], []);
+    expect(text).toBe(german);
+    expect(input).toMatchObject({ text: 0 });
+  });
+
+  test("types text into a desktop whose layout is another one", async () => {
+    const { text, input } = await arrives(["--keyboard-layout", "us"], []);
+    expect(text).toBe(german);
+    expect(input).toMatchObject({ text: 5 });
+  });
+});

@@ -42,6 +42,11 @@ function sentLine(input: Summary["input"]): string {
   return `  input      ${sent.map(([kind, count]) => `${kind} ${count}`).join(", ")}`;
 }
 
+/** What came of sound; empty when none was to come. */
+function soundLine({ received, lost }: Summary["audio"]): string {
+  return received === null ? "" : `  sound      ${received} packets received, ${lost} lost`;
+}
+
 /** The whole stream as a short table. */
 export function summaryTable(summary: Summary): string {
   const { frames, packets, bitrateKbps, latencyUs, stagesUs, clock } = summary;
@@ -59,6 +64,7 @@ export function summaryTable(summary: Summary): string {
     `  packets    ${packets.received} received, ${packets.lost} lost, ` +
       `${summary.parityPct ?? "–"}% parity at the end`,
     sentLine(summary.input),
+    soundLine(summary.audio),
     `  bitrate    ${megabits(bitrateKbps.received)} of ${megabits(bitrateKbps.resolved)}`,
     `  capture → reassembled   ${latency("captureToReassembled")}`,
     `  capture → decoded       ${latency("captureToDecoded")}`,

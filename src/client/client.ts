@@ -13,6 +13,7 @@ import type { MessageOf } from "../wire/control.ts";
 import type { CodecName } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
 import { approvalQuestion, type PendingRequest, quotedName, type Verdict } from "./approvals.ts";
+import { isLoopback } from "./control/clock.ts";
 import {
   type ApprovalHook,
   greetHost,
@@ -30,6 +31,7 @@ import { openPresenter } from "./present/open.ts";
 import { overlayText } from "./present/overlay.ts";
 import { StatusLine } from "./present/status-line.ts";
 import { ClientSession } from "./session.ts";
+import { type AudioChoice, audioWish, nameChannels } from "./sound/wish.ts";
 
 export interface ClientOptions extends HostTarget {
   readonly mode: Mode;
@@ -53,6 +55,10 @@ export interface ClientOptions extends HostTarget {
   readonly grab?: boolean;
   /** XKB name of this keyboard's layout; default: what the system says. */
   readonly keyboardLayout?: string | undefined;
+  /** Sound of the host; default: off. */
+  readonly audio?: AudioChoice;
+  /** Whether the host may hear this machine's microphone; default: no. */
+  readonly microphone?: boolean;
   /** Which of the host's desktops is wanted; default: the host chooses. */
   readonly compositor?: string | undefined;
   /** The host's picture follows the size of the window. */
@@ -114,12 +120,16 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
     const keyboardLayout = options.keyboardLayout ?? (await ownKeyboardLayout());
     const { compositor } = options;
     const picture = { mode, codecs, bitrateKbps, fecPermille, compositor, keyboardLayout };
-    const welcome = await greetHost(connection, { ...picture, purpose: null, waits }, hooks);
+    const audio = audioWish(options.audio ?? "off", isLoopback(connection.peer.address));
+    const sound = { audio, microphone: options.microphone === true };
+    const wish = { ...picture, ...sound, purpose: null, waits };
+    const welcome = await greetHost(connection, wish, hooks);
     hooks.info(
       `${welcome.hostName} streams ${welcome.source}: ${welcome.codec} by ${welcome.encoder} ` +
         `at ${welcome.bitrateKbps / 1000} Mbps.`,
     );
     hooks.record({ ...welcome, type: "welcome" });
+    tellSound(sound, welcome, hooks);
     hooks.interrupted.removeEventListener("abort", interrupt);
     const ready = { ...options, keyboardLayout };
     const { summary, error } = await stream(connection, welcome, ready, hooks);
@@ -127,6 +137,20 @@ export async function runClient(options: ClientOptions, hooks: ClientHooks): Pro
   } catch (thrown) {
     await connection?.close("done");
     return { summary: undefined, error: toPfError(thrown) };
+  }
+}
+
+/** What is asked for in vain is told: nobody should talk to a host that does not listen. */
+function tellSound(
+  wish: { readonly audio: number | null; readonly microphone: boolean },
+  { audio, microphone, hostName }: MessageOf<"welcome">,
+  { info, warn }: ClientHooks,
+): void {
+  if (audio !== null) info(`${hostName} sends its sound: ${nameChannels(audio)}.`);
+  else if (wish.audio !== null) info(`${hostName} sends no sound.`);
+  if (microphone === true) info(`Applications of ${hostName} can hear this microphone now.`);
+  else if (wish.microphone) {
+    warn(`${hostName} takes no microphone: it needs serve --mic, and a device that is paired.`);
   }
 }
 

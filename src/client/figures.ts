@@ -17,6 +17,7 @@ import { readField } from "../wire/layout.ts";
 import { type CodecName, datagramPlane, hostTiming } from "../wire/media.ts";
 import { formatMode, type Mode } from "../wire/mode.ts";
 import type { ClockEstimate } from "./control/clock-estimate.ts";
+import type { SoundFigures } from "./sound/sound.ts";
 
 export interface ClockFigures {
   readonly offsetNs: number;
@@ -95,6 +96,8 @@ export const clockTrust = (clock: ClockFigures | null) => ({
 export interface SessionFacts {
   /** Input messages that were sent, by kind. */
   readonly input: Readonly<Record<string, number>>;
+  /** Of sound; null = none is received. */
+  readonly audio?: SoundFigures | null;
   readonly mode: Mode;
   readonly codec: CodecName;
   readonly requestedKbps: number | null;
@@ -198,7 +201,7 @@ export function summary(facts: SessionFacts, last: SessionSnapshot, startedAtMs:
       ...clockTrust(last.clock),
     },
     input: { ...facts.input },
-    audio: { received: null, lost: null },
+    audio: facts.audio ?? { received: null, lost: null },
   };
 }
 

@@ -38,6 +38,7 @@ import { LossReporter } from "./loss.ts";
 import { ModeWishes, usualModes } from "./mode-wishes.ts";
 import { ClientPipeline, type PictureWatch, stageNumber } from "./pipeline.ts";
 import { ClientProbe } from "./probe.ts";
+import { ClientSound } from "./sound/sound.ts";
 import {
   type Outcome,
   type SpeedTestRequest,
@@ -97,6 +98,7 @@ const lossesMax = 256;
 export class ClientSession {
   readonly pipeline: ClientPipeline;
   readonly #options: ClientSessionOptions;
+  readonly #sound: ClientSound;
   readonly #input: InputForwarder;
   /** Ends the script of input. */
   readonly #scripted = new AbortController();
@@ -137,6 +139,13 @@ export class ClientSession {
       ...(options.pictureSink === undefined ? {} : { pictureSink: options.pictureSink }),
       ...(options.watch === undefined ? {} : { watch: options.watch }),
       record: options.record,
+    });
+    this.#sound = new ClientSound({
+      session: this.pipeline.session,
+      audio: welcome.audio,
+      microphone: welcome.microphone,
+      events: options.events,
+      warn: options.warn,
     });
     this.#level = welcome.level;
     this.#bitrateKbps = welcome.bitrateKbps;
@@ -181,6 +190,7 @@ export class ClientSession {
     connection.onDatagram((bytes) => this.#takeTimings(bytes));
     const listening = events.listen((event) => this.#onEvent(event));
     this.pipeline.start();
+    this.#sound.start();
     connection.send({ type: "start" });
     if (!this.#mayInput) this.#tellLevel();
     this.#losses.start();
@@ -211,6 +221,7 @@ export class ClientSession {
     this.#probe?.close();
     this.#approvals.close();
     this.#modes.close();
+    this.#sound.close();
     this.pipeline.close();
     await events.close();
     await listening;
@@ -233,6 +244,11 @@ export class ClientSession {
   /** Asks the host for another mode; `onMode` hears when it is in force. */
   askMode(mode: Mode): void {
     this.#modes.ask(mode);
+  }
+
+  /** What is heard and sent of sound. */
+  get sound(): ClientSound {
+    return this.#sound;
   }
 
   /** What the host told of itself last; null = nothing yet. */
@@ -297,6 +313,7 @@ export class ClientSession {
       sendDropped: this.#hostStats?.packetsDropped ?? null,
       parityPermille: this.#hostStats?.parityPermille ?? null,
       input: this.#input.sent,
+      audio: this.#sound.figures,
     };
     return summary(facts, last, startedAt);
   }

@@ -60,12 +60,17 @@ test("random and damaged datagrams at every port are dropped and counted, and th
       };
       // What the first packets allocate is no leak.
       await flood(1);
-      const [hostBefore, clientBefore] = memory();
-      const bytes = await flood(8);
-      expect(bytes).toBeGreaterThanOrEqual(20 * megabyte);
-      const [hostAfter, clientAfter] = memory();
-      expect(Math.abs(hostAfter - hostBefore)).toBeLessThan(10 * megabyte);
-      expect(Math.abs(clientAfter - clientBefore)).toBeLessThan(10 * megabyte);
+      // This process is the tests' too, and its heap grows by itself: a leak would be in each flood.
+      const grown: (readonly [number, number])[] = [];
+      for (let round = 0; round < 3; round++) {
+        const [hostBefore, clientBefore] = memory();
+        expect(await flood(8)).toBeGreaterThanOrEqual(20 * megabyte);
+        const [hostAfter, clientAfter] = memory();
+        grown.push([hostAfter - hostBefore, clientAfter - clientBefore]);
+        if (Math.max(...(grown.at(-1) ?? [])) < 5 * megabyte) break;
+      }
+      expect(Math.min(...grown.map(([host]) => host))).toBeLessThan(5 * megabyte);
+      expect(Math.min(...grown.map(([, client]) => client))).toBeLessThan(5 * megabyte);
       expect(port.counters.get("dropped_session")).toBeGreaterThan(0);
       expect(port.counters.get("dropped_plane")).toBeGreaterThan(0);
       expect(port.counters.get("dropped_short")).toBeGreaterThan(0);

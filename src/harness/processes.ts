@@ -60,6 +60,21 @@ export function residentBytes(pid: number): number {
   return Number(found?.[1]) * 1024;
 }
 
+export interface Holdings {
+  /** Open file descriptors. */
+  readonly files: number;
+  readonly threads: number;
+  /** That it has started, directly or not, and that run. */
+  readonly processes: number;
+}
+
+/** What a process holds now. */
+export const holdingsOf = (pid: number): Holdings => ({
+  files: readdirSync(`/proc/${pid}/fd`).length,
+  threads: readdirSync(`/proc/${pid}/task`).length,
+  processes: familyOf(pid).length - 1,
+});
+
 /** Waits until a condition that nothing announces is true; how long it took, in milliseconds. */
 export async function until(
   condition: () => boolean | Promise<boolean>,

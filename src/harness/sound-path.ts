@@ -16,8 +16,9 @@ import { ImpairedLink } from "./link.ts";
 import { until } from "./processes.ts";
 
 export const rateHz = 48_000;
-/** The stand-in for a sound card. */
+/** The stand-ins for a sound card, and for its microphone. */
 export const card = "card";
+export const cardMicrophone = "card-microphone";
 
 const key = (fill: number) => ({
   key: new Uint8Array(16).fill(fill),
@@ -28,6 +29,15 @@ export interface SoundPathOptions {
   readonly grant?: Partial<SoundGrant>;
   readonly source?: AudioSource;
   readonly down?: Partial<Impairment>;
+  /** Of the card, in PipeWire's words. */
+  readonly positions?: string;
+}
+
+export interface RecordOptions {
+  readonly node: string;
+  readonly channelCount: number;
+  readonly isSink: boolean;
+  readonly channelMap?: string;
 }
 
 export class SoundPath implements AsyncDisposable {
@@ -85,7 +95,7 @@ export class SoundPath implements AsyncDisposable {
   /** The card is the default sink, so that the client's sound does not go back to the host's. */
   static async open(options: SoundPathOptions = {}): Promise<SoundPath> {
     const server = await startPipeWire({ isUrgent: true });
-    await makeCard(server);
+    await makeCards(server, options.positions ?? "FL FR");
     const ports = [0, 1].map(() => new UdpPort({ address: "127.0.0.1", port: 0 }));
     const target = { host: "127.0.0.1", port: (ports[0] as UdpPort).port };
     const { down } = options;
@@ -98,16 +108,34 @@ export class SoundPath implements AsyncDisposable {
     return path;
   }
 
-  /** Plays a WAV file into a sink until it ends. */
-  play(file: string, sink: string): Supervised {
-    return spawnUrgent(this.server, ["pw-play", "--latency", "5ms", "--target", sink, file]);
+  /** Again, after a PipeWire that was killed was started again. */
+  makeCards(): Promise<void> {
+    return makeCards(this.server, "FL FR");
+  }
+
+  /** Plays a WAV file into a node until it ends. */
+  play(file: string, node: string, channelMap = "stereo"): Supervised {
+    const how = ["--latency", "5ms", "--target", node, "--channel-map", channelMap];
+    return spawnUrgent(this.server, ["pw-play", ...how, file]);
+  }
+
+  /** Plays a mono WAV file as what the card's microphone hears; resolves when it has sounded. */
+  async speak(file: string): Promise<void> {
+    const player = this.play(file, "0", "mono");
+    const link = ["pw-link", "pw-play:output_MONO", `${cardMicrophone}:input_MONO`];
+    await until(async () => {
+      await this.server.run(link);
+      return (await this.server.run(["pw-link", "-l"])).includes("pw-play:output_MONO");
+    }, "the microphone's link");
+    await player.exited;
   }
 
   /** Records as floats until it is stopped; from a sink what it plays. */
-  record(file: string, node: string, channelCount: number, isSink: boolean): Supervised {
+  record(file: string, { node, channelCount, isSink, channelMap }: RecordOptions): Supervised {
     const properties = `{ stream.capture.sink = ${isSink}, node.latency = 256/48000 }`;
     const format = ["--rate", `${rateHz}`, "--channels", `${channelCount}`, "--format", "f32"];
-    const command = ["pw-record", "-P", properties, "--target", node, ...format, file];
+    const map = channelMap === undefined ? [] : ["--channel-map", channelMap];
+    const command = ["pw-record", "-P", properties, "--target", node, ...map, ...format, file];
     return spawnUrgent(this.server, command);
   }
 
@@ -129,18 +157,29 @@ export function spawnUrgent(server: PipeWireServer, command: readonly string[]):
   return server.spawn(["sh", "-c", urgently, "sh", ...command]);
 }
 
-/** A sink without a device that PipeWire keeps, and the default one. */
-export async function makeCard(server: PipeWireServer): Promise<void> {
-  const node = `{ factory.name=support.null-audio-sink node.name=${card} media.class=Audio/Sink
-    object.linger=true audio.position=[FL FR] monitor.channel-volumes=true }`;
-  await server.run(["pw-cli", "create-node", "adapter", node]);
-  const name = `{ "name": "${card}" }`;
-  await server.run(["pw-metadata", "0", "default.configured.audio.sink", name, "Spa:String:JSON"]);
-  await until(
-    async () =>
-      (await server.run(["pw-metadata", "0", "default.audio.sink"])).includes(`"${card}"`),
-    "the card to be the default sink",
-  );
+/** A sink and a source without a device that PipeWire keeps, and the default ones. */
+export async function makeCards(server: PipeWireServer, positions: string): Promise<void> {
+  const common = "factory.name=support.null-audio-sink object.linger=true";
+  const nodes = [
+    `node.name=${card} media.class=Audio/Sink audio.position=[${positions}]`,
+    `node.name=${cardMicrophone} media.class=Audio/Source/Virtual audio.position=[MONO]`,
+  ];
+  for (const node of nodes) {
+    await server.run(["pw-cli", "create-node", "adapter", `{ ${common} ${node} }`]);
+  }
+  for (const [kind, name] of [
+    ["sink", card],
+    ["source", cardMicrophone],
+  ] as const) {
+    const value = `{ "name": "${name}" }`;
+    const configured = `default.configured.audio.${kind}`;
+    await server.run(["pw-metadata", "0", configured, value, "Spa:String:JSON"]);
+    await until(
+      async () =>
+        (await server.run(["pw-metadata", "0", `default.audio.${kind}`])).includes(`"${name}"`),
+      `${name} to be the default one`,
+    );
+  }
 }
 
 /** Samples by channel, as a WAV file of floats. */

@@ -131,36 +131,41 @@ test("a client that only tests gets no desktop, and the rate that its path carri
   });
 });
 
-test("a burst that a path can't carry is ended early, and says what came through", async () => {
-  await withState(async () => {
-    const host = await startTestHost([]);
-    const link = await ImpairedLink.open({
-      target: { host: "127.0.0.1", port: host.mediaPort },
-      down: { loss: 0.7 },
-      seed: 3,
+test(
+  "a burst that a path can't carry is ended early, and says what came through",
+  async () => {
+    await withState(async () => {
+      const host = await startTestHost([]);
+      const link = await ImpairedLink.open({
+        target: { host: "127.0.0.1", port: host.mediaPort },
+        down: { loss: 0.7 },
+        seed: 3,
+      });
+      try {
+        const { summary, error } = await runSpeedTest(
+          {
+            host: "127.0.0.1",
+            port: host.port,
+            fingerprint: host.fingerprint,
+            rate: kbps(10_000),
+            duration: millis(5000),
+            mediaPeer: { address: "127.0.0.1", port: link.port },
+          },
+          quietHooks(),
+        );
+        expect(error).toBeUndefined();
+        expect(summary?.limitedBy).toBe("network");
+        expect(summary?.lossPct as number).toBeGreaterThan(50);
+        expect(summary?.durationMs as number).toBeLessThan(2000);
+      } finally {
+        await link.close();
+        await host.stop("shutting-down");
+      }
     });
-    try {
-      const { summary, error } = await runSpeedTest(
-        {
-          host: "127.0.0.1",
-          port: host.port,
-          fingerprint: host.fingerprint,
-          rate: kbps(10_000),
-          duration: millis(5000),
-          mediaPeer: { address: "127.0.0.1", port: link.port },
-        },
-        quietHooks(),
-      );
-      expect(error).toBeUndefined();
-      expect(summary?.limitedBy).toBe("network");
-      expect(summary?.lossPct as number).toBeGreaterThan(50);
-      expect(summary?.durationMs as number).toBeLessThan(2000);
-    } finally {
-      await link.close();
-      await host.stop("shutting-down");
-    }
-  });
-});
+    // It is about times: a machine that was busy with something else gets another chance.
+  },
+  { retry: 2 },
+);
 
 test("a host that no media packet reaches says so, and the client names the port", async () => {
   await withState(async () => {

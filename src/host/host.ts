@@ -7,6 +7,7 @@ import type { SourcePattern } from "../ffi/source/source.ts";
 import { ControlListener } from "./control/listener.ts";
 import { type Advertisement, type AdvertiseOptions, advertise } from "./discovery/advertise.ts";
 import { isReachable } from "./discovery/listening.ts";
+import { endKeptSessions } from "./displays/gamescope.ts";
 import { resolveSource, type SourceWish } from "./displays/prepare.ts";
 import { checkLayout, type LayoutSetting } from "./inject/layout.ts";
 import { RunningHost } from "./managed-host.ts";
@@ -17,6 +18,7 @@ import { encoderCandidates } from "./policy/codec.ts";
 import { dropsOf, type HostReport, logLineOf, sumOfDrops } from "./report.ts";
 import { Server } from "./server.ts";
 import { HostSettings } from "./settings.ts";
+import type { SoundPolicy } from "./sound/policy.ts";
 import { DeviceStore } from "./trust/devices.ts";
 import { loadHostIdentity } from "./trust/identity.ts";
 import { Trust, type TrustMode } from "./trust/trust.ts";
@@ -43,6 +45,8 @@ export interface HostOptions {
   readonly pattern: SourcePattern;
   /** By which layout a desktop reads keys, where it takes one; undefined = each client's own. */
   readonly keyboardLayout?: LayoutSetting | undefined;
+  /** Sound and microphone; default: neither. */
+  readonly sound?: SoundPolicy;
   /** auto, a family (nvenc, vaapi, software) or one of libavcodec's names. */
   readonly encoder: string;
   /** What a session starts with. */
@@ -136,6 +140,7 @@ async function openHost(
     reachedAt: () => ({ host: options.address ?? ownAddress(), port }),
   });
   closers.push(() => trust.close());
+  closers.push(endKeptSessions);
   const events = new EventQueue();
   const listening = events.listen((event) => {
     if (event.kind === "note") onReport({ type: "note", level: "warn", message: event.text });

@@ -102,6 +102,11 @@ export class HostPipeline {
     return this.#picture === undefined ? this.#done : sumOf(this.#done, figuresOf(this.#picture));
   }
 
+  /** Whether the source has given a picture at its mode. */
+  get hasPicture(): boolean {
+    return (this.#picture?.source.counters.get("frames") ?? 0) > 0;
+  }
+
   /** The next access unit is a keyframe. */
   requestKeyframe(): void {
     this.#picture?.encode.requestKeyframe();

@@ -23,6 +23,7 @@ export interface ServerOptions {
     | "app"
     | "pattern"
     | "keyboardLayout"
+    | "sound"
     | "encoder"
     | "parityPermille"
     | "isParityPinned"
@@ -175,6 +176,7 @@ export class Server {
           pattern: host.pattern,
           keyboardLayout: host.keyboardLayout,
         },
+        sound: host.sound,
         onReport: (report) => this.#report(report),
       },
       hello,

@@ -4,7 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { PfError, toPfError } from "../base/errors.ts";
-import { type Kbps, millis, type PerMille } from "../base/units.ts";
+import type { Kbps, PerMille } from "../base/units.ts";
 import { notUrgent } from "../base/urgency.ts";
 import { EventQueue, type NativeEvent } from "../ffi/core/core.ts";
 import type { UdpPort } from "../ffi/media/port.ts";
@@ -19,21 +19,22 @@ import { AskedTest, type SpeedTestResult } from "./asked-test.ts";
 import { echoOf } from "./clock.ts";
 import { recentOffers } from "./displays/all.ts";
 import type { DisplayOffer } from "./displays/choose.ts";
-import { clientWish, prepareSource, type SourceSettings } from "./displays/prepare.ts";
+import { clientWish, type SourceSettings } from "./displays/prepare.ts";
 import { injectMessage } from "./inject/messages.ts";
 import { hear, type LiveSample, nothingHeard, sampleOf } from "./management/live.ts";
 import type { SpeedTestWatch } from "./management/managed.ts";
 import { ManagerLink } from "./manager-link.ts";
-import { ModeChanges } from "./mode-changes.ts";
 import { clampParity, ParityControl } from "./parity.ts";
-import { HostPipeline } from "./pipeline.ts";
+import { SessionPicture } from "./picture.ts";
+import type { HostPipeline } from "./pipeline.ts";
 import { resolveBitrate } from "./policy/bitrate.ts";
 import { encoderCandidates } from "./policy/codec.ts";
-import { initialKeyframeState, onKeyframeRequest } from "./policy/keyframe.ts";
 import { HostProbe, speedTested } from "./probe.ts";
 import { Refusal, refuse } from "./refusal.ts";
 import { type Drops, dropsOf, type HostReport } from "./report.ts";
 import { actionOf } from "./rights.ts";
+import { grantSound, type SoundPolicy } from "./sound/policy.ts";
+import { HostSound } from "./sound/sound.ts";
 import { type PreparedSource, stageNumber } from "./sources.ts";
 import { sendTimings } from "./timings.ts";
 import type { Standing } from "./trust/standing.ts";
@@ -56,6 +57,8 @@ export interface SessionOptions {
   /** Clamp of speed tests. */
   readonly probeRateMax: Kbps;
   readonly source: SourceSettings;
+  /** Sound and microphone; default: neither. */
+  readonly sound?: SoundPolicy | undefined;
   readonly onReport: (report: HostReport) => void;
 }
 
@@ -76,14 +79,12 @@ export class HostSession {
   readonly #ending = new AbortController();
   readonly #events = new EventQueue();
   readonly #asked: AskedTest;
-  #source: PreparedSource | undefined;
-  #pipeline: HostPipeline | undefined;
-  #modes: ModeChanges | undefined;
+  #picture: SessionPicture | undefined;
+  #sound: HostSound | undefined;
   #probe: HostProbe | undefined;
   #parity: ParityControl | undefined;
   #timings: ReturnType<typeof setInterval> | undefined;
   #stats: ReturnType<typeof setInterval> | undefined;
-  #keyframes = initialKeyframeState;
   #manager: ManagerLink | undefined;
   #isStarted = false;
   #isUrgencyTold = false;
@@ -92,7 +93,6 @@ export class HostSession {
   #heard = nothingHeard;
   /** Messages that the client's level does not allow. */
   #forbidden = 0;
-  #failure: { reason: Reason; error: PfError } | undefined;
 
   constructor(options: SessionOptions, hello: MessageOf<"hello">) {
     this.#options = options;
@@ -113,9 +113,10 @@ export class HostSession {
 
   /** What it has done so far; null until it streams, and when it is over. */
   sample(): LiveSample | null {
-    if (!this.#isStarted || this.#pipeline === undefined || this.#source === undefined) return null;
-    const { mode, name, why } = this.#source;
-    return sampleOf(this.#pipeline, {
+    if (!this.#isStarted || this.#picture === undefined) return null;
+    const { source, pipeline } = this.#picture;
+    const { mode, name, why } = source;
+    return sampleOf(pipeline, {
       mode,
       source: name,
       sourceWhy: why,
@@ -140,8 +141,9 @@ export class HostSession {
   /** Goes by the settings as they are now. */
   followSettings(): void {
     const bitrate = resolveBitrate(this.#wishKbps, this.#options.settings());
-    if (this.#pipeline === undefined || bitrate === this.#pipeline.bitrateKbps) return;
-    this.#pipeline.setBitrate(bitrate);
+    const pipeline = this.#picture?.pipeline;
+    if (pipeline === undefined || bitrate === pipeline.bitrateKbps) return;
+    pipeline.setBitrate(bitrate);
     if (this.#isStarted) this.#sendConfiguration();
   }
 
@@ -152,21 +154,22 @@ export class HostSession {
     standing.onChange((change) => this.#onStanding(change));
     const listening = this.#events.listen((event) => this.#onEvent(event));
     try {
-      const pipeline = await this.#open();
+      const { source, pipeline } = await this.#open();
       await connection.receive(["start"], startMsMax);
       connection.onMessage((message) => this.#onMessage(message));
       pipeline.start();
+      this.#sound?.start();
       this.#isStarted = true;
       this.#manageIfAllowed();
       this.#timings = setInterval(() => sendTimings(connection, pipeline), timingIntervalMs);
       this.#stats = setInterval(() => this.#sendStats(pipeline), statsIntervalMs);
-      onReport(this.#startedReport(pipeline));
+      onReport(this.#startedReport(source, pipeline));
       await aborted(this.#ending.signal);
     } catch (thrown) {
       await this.#refuse(thrown);
     }
     const figures =
-      this.#pipeline === undefined ? undefined : figuresOf(this.#pipeline, this.#forbidden);
+      this.#picture === undefined ? undefined : figuresOf(this.#picture.pipeline, this.#forbidden);
     const tested = this.#probe?.figures ?? null;
     await this.#close(listening);
     if (tested !== null) onReport(speedTested(this, connection.peer.address, tested));
@@ -179,7 +182,7 @@ export class HostSession {
     await this.#options.connection.close(reason, message);
   }
 
-  async #open(): Promise<HostPipeline> {
+  async #open(): Promise<SessionPicture> {
     const { connection, port, parityPermille, isParityPinned } = this.#options;
     const hello = this.#hello;
     const problem = modeProblem(hello.mode);
@@ -189,29 +192,31 @@ export class HostSession {
     }
     const candidates = encoderCandidates(hello.codecs, this.#options.encoder);
     const wish = clientWish(this.#options.source.wish, hello.compositor);
-    const source = await prepareSource(
-      { ...this.#options.source, wish },
-      {
-        mode: hello.mode,
-        signal: this.#ending.signal,
-        events: this.#events,
-        clientLayout: hello.keyboardLayout,
-      },
-    );
-    this.#source = source;
-    this.#ending.signal.throwIfAborted();
-    const pipeline = new HostPipeline({
-      port,
+    const picture = await SessionPicture.open({
+      settings: { ...this.#options.source, wish },
+      mode: hello.mode,
+      signal: this.#ending.signal,
       events: this.#events,
-      session: this.tag,
-      keys: mediaKeys(connection.exporter, this.tag),
-      source,
-      candidates,
-      bitrateKbps: resolveBitrate(hello.bitrateKbps, this.#options.settings()),
-      parityPermille: hello.fecPermille === null ? parityPermille : clampParity(hello.fecPermille),
-      shardBytesMax: shardBytesMaxFor(connection.peer.address),
+      clientLayout: hello.keyboardLayout,
+      pipeline: {
+        port,
+        session: this.tag,
+        keys: mediaKeys(connection.exporter, this.tag),
+        candidates,
+        bitrateKbps: resolveBitrate(hello.bitrateKbps, this.#options.settings()),
+        parityPermille:
+          hello.fecPermille === null ? parityPermille : clampParity(hello.fecPermille),
+        shardBytesMax: shardBytesMaxFor(connection.peer.address),
+      },
+      // The client knows before the first picture of the new mode is on its way.
+      changed: () => this.#sendConfiguration(),
+      refused: (problem) => this.#sendConfiguration(problem),
+      failed: (error) => this.#fail(error),
     });
-    this.#pipeline = pipeline;
+    this.#picture = picture;
+    this.#ending.signal.throwIfAborted();
+    const { pipeline } = picture;
+    this.#sound = this.#openSound(pipeline);
     this.#parity = new ParityControl({
       share: pipeline.parityPermille,
       isPinned: isParityPinned || hello.fecPermille !== null,
@@ -226,23 +231,32 @@ export class HostSession {
       send: (message) => connection.send(message),
       setPaused: (isPaused) => (isPaused ? pipeline.pause() : pipeline.resume()),
     });
-    this.#modes = new ModeChanges({
-      source,
-      pipeline,
-      signal: this.#ending.signal,
-      // The client knows before the first picture of the new mode is on its way.
-      changed: () => this.#sendConfiguration(),
-      refused: (problem) => this.#sendConfiguration(problem),
-      failed: (error) => this.#fail("source", error),
-    });
     const displays = (await recentOffers()).filter(({ ok }) => ok);
-    connection.send(this.#welcome(pipeline, source, displays));
-    return pipeline;
+    connection.send(this.#welcome(picture, displays));
+    return picture;
+  }
+
+  /** What the host's policy grants of the client's wishes, as far as it can be opened here. */
+  #openSound({ session }: HostPipeline): HostSound | undefined {
+    const { sound: policy, standing, onReport } = this.#options;
+    if (policy === undefined) return undefined;
+    const isPaired = standing.device !== null;
+    const grant = grantSound(policy, this.#hello, { isPaired, mayInput: standing.may("input") });
+    const warn = (message: string) => onReport({ type: "note", level: "warn", message });
+    if (grant.refusal !== null) warn(`${this.client} is not heard. ${grant.refusal}`);
+    const { client } = this;
+    return new HostSound({
+      session,
+      grant,
+      source: policy.audio,
+      client,
+      events: this.#events,
+      warn,
+    });
   }
 
   #welcome(
-    pipeline: HostPipeline,
-    source: PreparedSource,
+    { source, pipeline }: SessionPicture,
     displays: readonly DisplayOffer[],
   ): MessageOf<"welcome"> {
     return {
@@ -267,8 +281,8 @@ export class HostSession {
       pairing: this.#options.trust.mode === "open" ? "optional" : "required",
       level: this.#options.standing.level,
       keyboardLayout: source.injector?.keyboardLayout ?? null,
-      audio: null,
-      microphone: null,
+      audio: this.#sound?.channelCount ?? null,
+      microphone: this.#sound?.microphone ?? null,
     };
   }
 
@@ -278,7 +292,10 @@ export class HostSession {
       void this.end("revoked", "This device is no longer paired with the host.");
       return;
     }
-    if (!standing.may("input")) this.#source?.injector?.releaseAll();
+    if (!standing.may("input")) {
+      this.#picture?.injector?.releaseAll();
+      this.#sound?.hearNoMore();
+    }
     if (!this.#isStarted) return;
     if (standing.level !== null) connection.send({ type: "levelChanged", level: standing.level });
     this.#manageIfAllowed();
@@ -301,18 +318,14 @@ export class HostSession {
       this.#forbidden++;
       return;
     }
-    const pipeline = this.#pipeline;
-    const injector = this.#source?.injector ?? null;
+    const injector = this.#picture?.injector ?? null;
     switch (message.type) {
       case "clockProbe":
         this.#options.connection.send(echoOf(message));
         return;
-      case "requestKeyframe": {
-        const answer = onKeyframeRequest(this.#keyframes, millis(performance.now()));
-        this.#keyframes = answer.state;
-        if (answer.force) pipeline?.requestKeyframe();
+      case "requestKeyframe":
+        this.#picture?.requestKeyframe();
         return;
-      }
       case "reconfigure":
         this.#reconfigure(message);
         return;
@@ -346,17 +359,16 @@ export class HostSession {
     if (message.bitrateKbps !== null) {
       this.#wishKbps = message.bitrateKbps;
       const bitrate = resolveBitrate(message.bitrateKbps, this.#options.settings());
-      this.#pipeline?.setBitrate(bitrate);
+      this.#picture?.pipeline.setBitrate(bitrate);
     }
     if (message.parityPermille !== null) this.#parity?.pin(message.parityPermille);
-    if (message.mode !== null) this.#modes?.ask(message.mode);
+    if (message.mode !== null) this.#picture?.askMode(message.mode);
     else this.#sendConfiguration();
   }
 
   #sendConfiguration(problem: string | null = null): void {
-    const pipeline = this.#pipeline;
-    const source = this.#source;
-    if (pipeline === undefined || source === undefined) return;
+    if (this.#picture === undefined) return;
+    const { source, pipeline } = this.#picture;
     this.#options.connection.send({
       type: "reconfigured",
       mode: source.mode,
@@ -366,8 +378,8 @@ export class HostSession {
     });
   }
 
-  #fail(reason: Reason, error: PfError): void {
-    this.#failure ??= { reason, error };
+  #fail(error: PfError): void {
+    const reason: Reason = error.code.startsWith("PF_ENCODER") ? "encoder" : "source";
     void this.end(reason, error.sentence());
   }
 
@@ -377,16 +389,8 @@ export class HostSession {
     } else if (event.stage === stageNumber.input) {
       if (event.kind !== "failed") return;
       this.#options.onReport({ type: "note", level: "warn", message: event.text });
-    } else if (event.kind === "failed" || event.kind === "ended") {
-      const reason: Reason = event.stage === stageNumber.source ? "source" : "encoder";
-      const error = new PfError(
-        reason === "source" ? "PF_SOURCE_FAILED" : "PF_ENCODER_FAILED",
-        event.text === "" ? "The desktop that was captured has ended." : event.text,
-      );
-      this.#fail(reason, error);
-    } else if (event.kind === "path") {
-      // What was encoded before the path was known went nowhere.
-      this.#pipeline?.requestKeyframe();
+    } else if (event.kind === "failed" || event.kind === "ended" || event.kind === "path") {
+      this.#picture?.onEvent(event);
     } else if (event.kind === "note") {
       this.#options.onReport({ type: "note", level: "warn", message: event.text });
     }
@@ -431,18 +435,16 @@ export class HostSession {
     this.#ending.abort();
     this.#manager?.close();
     this.#asked.close();
-    this.#source?.injector?.releaseAll();
     this.#probe?.close();
-    await this.#modes?.close();
-    this.#pipeline?.close();
-    this.#pipeline = undefined;
-    await this.#source?.destroy();
+    this.#sound?.close();
+    const picture = this.#picture;
+    this.#picture = undefined;
+    await picture?.close();
     await this.#events.close();
     await listening;
   }
 
-  #startedReport(pipeline: HostPipeline): HostReport {
-    const source = this.#source as PreparedSource;
+  #startedReport(source: PreparedSource, pipeline: HostPipeline): HostReport {
     return {
       type: "session-started",
       session: this.tag,

@@ -41,6 +41,8 @@ export interface PreparedSource {
   readonly mode: Mode;
   /** Where input goes; null where there is nothing to control. Another one after `reconfigure`. */
   readonly injector: Injector | null;
+  /** Resolves with a sentence when the desktop ends without `destroy`. */
+  readonly ended: Promise<string>;
   openStage(wiring: StageWiring): PictureStage;
   /**
    * Changes the mode, while no stage is open. Throws PF_MODE_REFUSED when it stays as it was,
@@ -68,6 +70,7 @@ export function prepareSynthetic(mode: Mode, pattern: SourcePattern, why: string
       return current;
     },
     injector: new SessionInjector({ ...noInput, key: flip, button: flip }),
+    ended: new Promise(() => {}),
     reconfigure: async (wanted) => {
       current = wanted;
     },

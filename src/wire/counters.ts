@@ -42,7 +42,8 @@ export const counterTables = {
   screencast: counters(
     "screencast",
     // frames_skipped: replaced by newer ones in time; copies: pictures copied, not handed on as they
-    // came; fallbacks: from DMA buffers to shared memory; urgent: as above
+    // came; fallbacks: from DMA buffers to shared memory; reconnects: streams that took the place of
+    // one that gave nothing; urgent: as above
     [
       "frames",
       "frames_skipped",
@@ -56,6 +57,7 @@ export const counterTables = {
       "copies",
       "buffer_waits",
       "fallbacks",
+      "reconnects",
       "failures",
       "urgent",
     ],

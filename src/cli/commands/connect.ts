@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { ExitCode, PfError } from "../../base/errors.ts";
 import { type InputScript, scriptHelp } from "../../client/input/script.ts";
+import { audioChoices } from "../../client/sound/wish.ts";
 import type { CodecName } from "../../wire/media.ts";
 import { parseMode } from "../../wire/mode.ts";
 import {
@@ -117,6 +118,17 @@ export default command({
       description: "this keyboard's layout, for hosts that take it, as us or de(nodeadkeys)",
       valueHint: "LAYOUT",
     },
+    audio: {
+      type: "string",
+      description: `sound of the host: ${audioChoices.join(", ")}; auto: stereo from another machine`,
+      valueHint: "CHANNELS",
+      default: "auto",
+    },
+    mic: {
+      type: "boolean",
+      description:
+        "let applications of the host hear this machine's microphone, if the host allows",
+    },
     grab: {
       type: "boolean",
       description: "begin with the pointer grabbed, as games need it; Ctrl+Alt+Shift+Z frees it",
@@ -167,6 +179,8 @@ export default command({
       inputScript: await readInputScript(args["input-test"]),
       keyboard: parseChoice(args.keyboard, "way for keys to travel", keyboards),
       grab: args.grab === true,
+      audio: parseChoice(args.audio, "sound", audioChoices),
+      microphone: args.mic === true,
       keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
       waits: args.wait ?? output.interactive,
     };

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { perMille } from "../../base/units.ts";
+import { audioSources } from "../../host/sound/policy.ts";
 import { sourceNames } from "../../wire/displays.ts";
 import { limit } from "../../wire/limits.ts";
 import {
@@ -74,6 +75,18 @@ export default command({
       valueHint: "LAYOUT|client",
       default: "client",
     },
+    audio: {
+      type: "string",
+      description:
+        "sound that clients hear: auto, of a sink that the host adds; monitor, what the default " +
+        "sink plays; off",
+      valueHint: audioSources.join("|"),
+      default: "auto",
+    },
+    mic: {
+      type: "boolean",
+      description: "let applications hear the microphones of paired devices that offer theirs",
+    },
     encoder: {
       type: "string",
       description: "auto, nvenc, vaapi, software, or a name such as libx264",
@@ -145,6 +158,10 @@ export default command({
       app: args.app,
       pattern: patterns[parseChoice(args.pattern, "pattern", patternNames)],
       keyboardLayout: parseKeyboardLayout(args["keyboard-layout"]),
+      sound: {
+        audio: parseChoice(args.audio, "source of sound", audioSources),
+        microphone: args.mic === true,
+      },
       encoder: args.encoder,
       parityPermille: fec ?? perMille(limit("parity_permille_default")),
       isParityPinned: fec !== null,

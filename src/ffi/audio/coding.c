@@ -4,7 +4,7 @@
 
 enum { FRAME = PF_SOUND_FRAME_SAMPLES };
 
-/* RFC 7845, 5.1.1.2: coupled streams come first; by channel the place among the streams' outputs. */
+/* RFC 7845, 5.1.1: coupled streams come first; a channel's place among the streams' outputs. */
 typedef struct channel_layout {
   uint32_t channel_count;
   int family, streams, coupled;

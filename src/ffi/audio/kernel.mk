@@ -11,3 +11,11 @@ sound_PACKAGES := libpipewire-0.3 opus
 LIBRARIES += speaker
 speaker_SOURCES := audio/speaker.c
 speaker_PACKAGES := sdl2
+
+C_TESTS += sound_test
+sound_test_SOURCES := audio/sound_test.c $(SOUND_CORE)
+sound_test_PACKAGES := opus
+
+FUZZERS += sound_fuzz
+sound_fuzz_SOURCES := audio/sound_fuzz.c $(SOUND_SOURCES)
+sound_fuzz_PACKAGES := libpipewire-0.3 opus

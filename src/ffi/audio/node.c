@@ -146,8 +146,8 @@ static pf_result make_stream(pf_sound_node *node) {
   /* The own sink and the own source are what others connect to. */
   if (node->config.role != PF_SOUND_SINK && node->config.role != PF_SOUND_SOURCE)
     flags |= PW_STREAM_FLAG_AUTOCONNECT;
-  int error = pw_stream_connect(node->stream, hears(node) ? PW_DIRECTION_INPUT : PW_DIRECTION_OUTPUT,
-                                PW_ID_ANY, flags, &format, 1);
+  enum pw_direction direction = hears(node) ? PW_DIRECTION_INPUT : PW_DIRECTION_OUTPUT;
+  int error = pw_stream_connect(node->stream, direction, PW_ID_ANY, flags, &format, 1);
   return error < 0 ? pf_fail(PF_E_LIBRARY, "no stream: %s", spa_strerror(error)) : PF_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Hears sound in PipeWire and sends it: what its node gets is coded by a thread of its own in frames
- * of 5 ms and pushed as packets, each with the frame before it. Frames of complete silence are not
+ * Hears sound in PipeWire and sends it: what its node gets is coded by a thread of its own, 5 ms at
+ * a time, and pushed as packets, each with the frame before it. Frames of complete silence are not
  * sent after a second of them. Roles: sink, monitor, capture.
  */
 #ifndef PF_SOUND_SEND_H

@@ -35,7 +35,8 @@ static void SDLCALL fill(void *context, Uint8 *stream, int bytes) {
 
 pf_result pf_speaker_open(const pf_speaker_config *config, pf_speaker **out) {
   uint32_t channels = config->channel_count;
-  if (config->sink_push == NULL || (channels != 1 && channels != 2 && channels != 6 && channels != 8))
+  bool known = channels == 1 || channels == 2 || channels == 6 || channels == 8;
+  if (config->sink_push == NULL || !known)
     return pf_fail(PF_E_ARGUMENT, "nothing to play, or %u channels", channels);
   if (SDL_InitSubSystem(SDL_INIT_AUDIO) != 0)
     return pf_fail(PF_E_MISSING, "no sound device: %s", SDL_GetError());

@@ -1,5 +1,5 @@
 /*
- * A sound device by SDL, for machines without PipeWire: pulls samples, 256 at a time, and plays them.
+ * A sound device by SDL, for machines without PipeWire: pulls samples, 256 at a time, and plays.
  */
 #ifndef PF_SPEAKER_H
 #define PF_SPEAKER_H

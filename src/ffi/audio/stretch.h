@@ -18,7 +18,7 @@ typedef struct pf_stretch {
 } pf_stretch;
 
 void pf_stretch_init(pf_stretch *stretch, uint32_t channel_count);
-/* Gives PF_SOUND_FRAME_SAMPLES more per channel, and in `rate` how many of them make one: 0.9…1.1. */
+/* Gives PF_SOUND_FRAME_SAMPLES more per channel; `rate`: how many of them make one, 0.9…1.1. */
 typedef void (*pf_stretch_more)(void *context, float *samples, double *rate);
 /* Fills `frames` samples per channel. */
 void pf_stretch_pull(pf_stretch *stretch, float *out, uint32_t frames, double *rate,

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_ABI_HASH 3180778430u
+#define PF_ABI_HASH 2607256525u
 
 #define PF_PROTOCOL_VERSION 1 /* the only version there is; another one is refused by name */
 #define PF_WIDTH_MIN 64 /* smallest picture in which the synthetic marker can be read back */
@@ -947,6 +947,7 @@ typedef struct pf_screencast_counters {
   uint64_t copies;
   uint64_t buffer_waits;
   uint64_t fallbacks;
+  uint64_t reconnects;
   uint64_t failures;
   uint64_t urgent;
   pf_histogram handover_us;

@@ -3,9 +3,8 @@ decode_SOURCES := decode/decode.c decode/decoder.c decode/unit_queue.c decode/ta
   source/marker.c encode/words.c
 decode_PACKAGES := libavcodec libavutil
 
-
 C_TESTS += decode_test
-decode_test_SOURCES := decode/decode_test.c $(decode_SOURCES) encode/encoder.c \
-  encode/encoder_options.c encode/surface.c encode/convert.c encode/convert_scalar.c \
-  encode/convert_avx2.c
-decode_test_PACKAGES := $(decode_PACKAGES)
+# encode/ comes later: evaluated when it is there.
+decode_test_SOURCES = $(sort decode/decode_test.c $(decode_SOURCES) \
+  $(filter-out encode/encode.c,$(encode_SOURCES)))
+decode_test_PACKAGES = $(sort $(decode_PACKAGES) $(encode_PACKAGES))

@@ -275,6 +275,13 @@ describe("an encoder that can't be used says why", () => {
     });
   }
 
+  test("and leaves this thread, and what it starts, an ordinary priority", () => {
+    const stat = readFileSync("/proc/thread-self/stat", "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // The policy, the 41st field of proc(5).
+    expect(fields[41 - 3]).toBe("0");
+  });
+
   test("numbers outside their range", () => {
     const make = (change: object) => () =>
       new EncodeStage({ ...base, encoder: "libx264", codec: "h264", ...change });

@@ -1,5 +1,6 @@
 #include "encoder.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,17 @@ static void configure(const pf_encoder *encoder, AVCodecContext *context) {
   set_rate(encoder, context);
 }
 
+/* As root SVT-AV1 makes the thread that opens it run before all others, with the highest priority
+ * there is (SCHED_FIFO, 99), and so all that this thread starts later: it is given back its own. */
+static int open_codec(pf_encoder *encoder, AVDictionary **options) {
+  struct sched_param priority;
+  int policy = sched_getscheduler(0);
+  bool known = policy >= 0 && sched_getparam(0, &priority) == 0;
+  int error = avcodec_open2(encoder->context, encoder->codec, options);
+  if (known) sched_setscheduler(0, policy, &priority);
+  return error;
+}
+
 static pf_result open_context(pf_encoder *encoder) {
   avcodec_free_context(&encoder->context);
   encoder->pts = 0;
@@ -76,7 +88,7 @@ static pf_result open_context(pf_encoder *encoder) {
   configure(encoder, context);
   AVDictionary *options = NULL;
   encoder->traits->options(&encoder->config, context, &options);
-  int error = avcodec_open2(context, encoder->codec, &options);
+  int error = open_codec(encoder, &options);
   av_dict_free(&options);
   if (error < 0) return pf_words_fail(PF_E_LIBRARY, &encoder->words, error, "it does not open");
   return PF_OK;

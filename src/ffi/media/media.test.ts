@@ -282,8 +282,8 @@ describe("in C", () => {
         const folder = await mkdtemp(join(tmpdir(), "punktfunk-fuzz-"));
         keep({ close: () => rm(folder, { recursive: true, force: true }) });
         for (const [name, seed] of Object.entries(seeds)) await Bun.write(join(folder, name), seed);
-        const args = [`-runs=${runs}`, "-max_len=4096", folder];
-        return Bun.$`${program} ${args}`.cwd(folder).quiet().nothrow();
+        const args = [`-runs=${runs}`, "-max_len=1024", folder];
+        return Bun.$`nice -n 10 ${program} ${args}`.cwd(folder).quiet().nothrow();
       };
       for (const run of await Promise.all(Array.from({ length: jobs }, fuzz))) {
         expect(run.exitCode, run.stderr.toString()).toBe(0);

@@ -27,8 +27,8 @@ typedef struct pf_plane_handler {
   uint64_t (*tick)(void *context, uint64_t now_ns);
   void *context;
 } pf_plane_handler;
-/* One takes PF_PLANE_PROBE, one each of sound's planes, and one PF_PLANE_VIDEO and all the rest. NULL
- * takes the plane's handler off; it is not running when this returns. */
+/* One takes PF_PLANE_PROBE, one each of sound's planes, and one PF_PLANE_VIDEO and all the rest.
+ * NULL takes the plane's handler off; it is not running when this returns. */
 void pf_session_set_handler(pf_session *session, uint8_t plane, const pf_plane_handler *handler);
 /* What the network lost of what the peer sent, up to the last timer. A gap does not tell its plane:
  * while a handler takes the probe's, all loss counts as the probe's, else as the video's. On the

@@ -51,10 +51,14 @@ static pf_result make_loop(pf_pipewire *self, const char *name) {
   self->loop = pw_thread_loop_new(name, NULL);
   if (self->loop == NULL) return pf_fail(PF_E_LIBRARY, "pw_thread_loop: %s", strerror(errno));
   struct pw_loop *loop = pw_thread_loop_get_loop(self->loop);
-  /* This configuration also makes the threads that move data run before all others, if it may. */
-  struct pw_properties *rt = pw_properties_new(PW_KEY_CONFIG_NAME, "client-rt.conf", NULL);
-  self->context = pw_context_new(loop, rt, 0);
-  if (self->context == NULL) self->context = pw_context_new(loop, NULL, 0);
+  /*
+   * Without module-rt: where a data thread has ended already, it gives that thread's real-time
+   * priority to the caller, from whom every process that is started inherits it. Nodes raise their
+   * own threads.
+   */
+  struct pw_properties *plain = pw_properties_new(PW_KEY_CONFIG_NAME, "client.conf", "module.rt",
+                                                  "false", NULL);
+  self->context = pw_context_new(loop, plain, 0);
   if (self->context == NULL)
     return pf_fail(PF_E_LIBRARY, "libpipewire can't work here: %s", strerror(errno));
   int error = pw_thread_loop_start(self->loop);

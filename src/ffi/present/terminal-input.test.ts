@@ -36,7 +36,7 @@ test(
     const seeds = ["\x1b[?31u\x1b[97:65:97;2:1;65u\x1b[1;5A", "\x1b[<35;10;5M\x1b[200~a\x1b[201~"];
     for (const [i, seed] of seeds.entries()) await writeFile(join(corpus, `${i}`), `\0\x0f${seed}`);
     const args = [`-runs=${fuzzRuns}`, "-max_len=256", corpus];
-    const run = await Bun.$`${program} ${args}`.cwd(folder).quiet().nothrow();
+    const run = await Bun.$`nice -n 10 ${program} ${args}`.cwd(folder).quiet().nothrow();
     expect(run.exitCode, run.stderr.toString()).toBe(0);
   },
   buildMs,

@@ -140,6 +140,12 @@ void pf_slots_remove(pf_slots *self, struct pw_buffer *buffer) {
   if (state_of(slot) == PF_SLOT_IDLE) free_slot(slot);
 }
 
+bool pf_slots_usable(const pf_slots *self) {
+  for (uint32_t i = 0; i < PF_SLOTS; i++)
+    if (self->slots[i].buffer != NULL) return true;
+  return false;
+}
+
 bool pf_slots_may_hold(const pf_slots *self) {
   uint32_t held = 0;
   for (uint32_t i = 0; i < PF_SLOTS; i++) {

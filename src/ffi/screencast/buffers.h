@@ -64,6 +64,8 @@ pf_result pf_slots_add(pf_slots *self, struct pw_buffer *buffer);
 /* The producer takes a buffer back; its memory stays until its picture was released. */
 void pf_slots_remove(pf_slots *self, struct pw_buffer *buffer);
 
+/* Whether the producer has given any buffer that can be read. */
+bool pf_slots_usable(const pf_slots *self);
 /* Whether another buffer may be kept from the producer without stopping it. */
 bool pf_slots_may_hold(const pf_slots *self);
 /* A buffer was taken from the stream: its picture gets one reference, its memory is readable. */

@@ -30,6 +30,12 @@ struct pf_screencast {
   bool damage_told;  /* the producer tells damage, so that none means something */
   bool pointer_told; /* the producer tells the pointer, so that pictures may be needed again */
   uint64_t deadline_ns; /* of the watchdog; 0 = a picture has come */
+  uint64_t nudge_ns;    /* when the producer is asked to begin anew, or has rested; 0 = no more */
+  uint32_t nudges;
+  bool resting; /* paused, to begin anew */
+  uint32_t stalls; /* nudges of this stream that had nothing to ask */
+  uint32_t reconnects;
+  bool replacing; /* the stream goes, another one comes */
 
   pf_slot *current; /* the newest picture, with a reference of ours; NULL = none */
   pf_pixels view;   /* of it, within its slot */
@@ -52,7 +58,7 @@ struct pf_screencast {
 uint64_t pf_cast_open_wait(const pf_screencast *self);
 /* Waits for the node, and connects to it. Under the lock. */
 pf_result pf_cast_find_node(pf_screencast *self);
-pf_result pf_cast_connect(pf_screencast *self);
+pf_result pf_cast_connect(pf_screencast *self, bool dmabuf);
 /* Ends the stage: tells it once, and lets no picture through any more. */
 void pf_cast_finish(pf_screencast *self, uint32_t event_kind, const char *words);
 /* The stream's state in PipeWire's words, and what the buffers are. */
@@ -67,7 +73,8 @@ void pf_cast_receive(pf_screencast *self);
 void pf_cast_deliver(pf_screencast *self, uint64_t now_ns);
 /* Forgets the newest picture. */
 void pf_cast_drop(pf_screencast *self);
-/* Sets the timer to the watchdog's deadline or to `turn_ns`, whatever is first; 0 = none. */
+/* Sets the timer to the watchdog's deadline, to the next nudge or to `turn_ns` (0 = none), whatever
+ * is first. */
 void pf_cast_set_timer(pf_screencast *self, uint64_t turn_ns);
 
 #endif

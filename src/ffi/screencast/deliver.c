@@ -8,6 +8,8 @@
 
 void pf_cast_set_timer(pf_screencast *self, uint64_t turn_ns) {
   uint64_t at_ns = self->deadline_ns;
+  const bool nudges = self->nudge_ns != 0 && (at_ns != 0 || self->resting);
+  if (nudges && (at_ns == 0 || self->nudge_ns < at_ns)) at_ns = self->nudge_ns;
   if (turn_ns != 0 && (at_ns == 0 || turn_ns < at_ns)) at_ns = turn_ns;
   struct timespec at = {.tv_sec = (time_t)(at_ns / 1000000000u),
                         .tv_nsec = (long)(at_ns % 1000000000u)};

@@ -2,7 +2,8 @@
  * producer_test NAME WIDTH HEIGHT [FLAG…]: a video node of its own in PipeWire, for
  * tests of the screencast. Reads commands from the file "commands" in its XDG_RUNTIME_DIR (a FIFO
  * that is there before it starts), one a line, and prints "streaming" when its consumer is ready,
- * "sent" when a picture is on its way and "none" when no buffer is free for it.
+ * "sent" when a picture is on its way and "none" when no buffer is free for it. A consumer that
+ * rested gets the last picture again.
  *   alloc: the buffers are memory files of its own, sealed; few: two buffers
  *   dmabuf: it prefers DMA buffers (memory files by that name: what has no GPU has no others)
  *   broken: those can't be mapped; mute: it sends no picture in them
@@ -37,6 +38,7 @@ typedef struct producer {
   bool alloc, few, dmabuf, broken, mute, streaming;
   bool modifier; /* the agreed format has one, so DMA buffers are wanted */
   char command[256];
+  char last[256]; /* words of the picture that was sent last */
 } producer;
 
 static uint32_t pointer_bytes(void) {
@@ -127,21 +129,6 @@ static void on_remove_buffer(void *context, struct pw_buffer *buffer) {
   close((int)data->fd);
 }
 
-static void on_state_changed(void *data, enum pw_stream_state old, enum pw_stream_state state,
-                             const char *error) {
-  producer *self = data;
-  if (state == PW_STREAM_STATE_STREAMING && !self->streaming) puts("streaming");
-  self->streaming = state == PW_STREAM_STATE_STREAMING;
-}
-
-static const struct pw_stream_events events = {
-    PW_VERSION_STREAM_EVENTS,
-    .state_changed = on_state_changed,
-    .param_changed = on_param_changed,
-    .add_buffer = on_add_buffer,
-    .remove_buffer = on_remove_buffer,
-};
-
 static void set_region(struct spa_meta_region *out, const char *numbers) {
   struct spa_region *region = &out->region;
   sscanf(numbers, "%d,%d,%u,%u", &region->position.x, &region->position.y, &region->size.width,
@@ -196,13 +183,12 @@ static void apply(struct pw_buffer *buffer, const char *word) {
   if (strncmp(word, "picture=", 8) == 0) set_picture(cursor, value);
 }
 
-static void send_frame(producer *self, char *words) {
-  if (self->mute && self->modifier) return;
+/* Whether a buffer was free for it. */
+static bool send_frame(producer *self, char *words) {
+  if (self->mute && self->modifier) return true;
+  snprintf(self->last, sizeof self->last, "%s", words);
   struct pw_buffer *buffer = pw_stream_dequeue_buffer(self->stream);
-  if (buffer == NULL) {
-    puts("none");
-    return;
-  }
+  if (buffer == NULL) return false;
   for (uint32_t i = 0; i < buffer->buffer->n_metas; i++)
     memset(buffer->buffer->metas[i].data, 0, buffer->buffer->metas[i].size);
   struct spa_meta_cursor *cursor = find(buffer, SPA_META_Cursor);
@@ -219,8 +205,29 @@ static void send_frame(producer *self, char *words) {
   if (cursor != NULL) last = cursor->position;
   pw_stream_queue_buffer(self->stream, buffer);
   pw_stream_trigger_process(self->stream);
-  puts("sent");
+  return true;
 }
+
+static void on_state_changed(void *data, enum pw_stream_state old, enum pw_stream_state state,
+                             const char *error) {
+  producer *self = data;
+  const bool streams = state == PW_STREAM_STATE_STREAMING;
+  if (streams && !self->streaming) puts("streaming");
+  self->streaming = streams;
+  /* Who rested gets the last picture again, which may have been on its way. */
+  if (!streams || old != PW_STREAM_STATE_PAUSED || self->last[0] == 0) return;
+  char words[sizeof self->last];
+  memcpy(words, self->last, sizeof words);
+  send_frame(self, words);
+}
+
+static const struct pw_stream_events events = {
+    PW_VERSION_STREAM_EVENTS,
+    .state_changed = on_state_changed,
+    .param_changed = on_param_changed,
+    .add_buffer = on_add_buffer,
+    .remove_buffer = on_remove_buffer,
+};
 
 static void change_size(producer *self, const char *words) {
   sscanf(words, "%u %u", &self->width, &self->height);
@@ -232,7 +239,8 @@ static void change_size(producer *self, const char *words) {
 
 static void obey(producer *self) {
   pf_pipewire_lock(&self->connection);
-  if (strncmp(self->command, "frame ", 6) == 0) send_frame(self, self->command + 6);
+  if (strncmp(self->command, "frame ", 6) == 0)
+    puts(send_frame(self, self->command + 6) ? "sent" : "none");
   if (strncmp(self->command, "size ", 5) == 0) change_size(self, self->command + 5);
   pf_pipewire_unlock(&self->connection);
 }

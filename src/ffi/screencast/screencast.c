@@ -58,7 +58,7 @@ static pf_result open_stream(pf_screencast *self) {
   pf_pipewire_lock(&self->connection);
   pf_result result = make_sources(self);
   if (result == PF_OK) result = pf_cast_find_node(self);
-  if (result == PF_OK) result = pf_cast_connect(self);
+  if (result == PF_OK) result = pf_cast_connect(self, self->config.dmabuf != 0);
   if (result == PF_OK) result = await_format(self);
   self->told_width = self->format.width & ~1u;
   self->told_height = self->format.height & ~1u;

@@ -9,6 +9,10 @@
 
 #define NO_FORMAT "no format of BGRx, RGBx, BGRA or RGBA was agreed"
 enum { FIRST_FRAME_MS = 10000, OPEN_WAIT_MS = 2000 };
+/* First pictures come within 0.2 s, or else late for a reason of the producer's own. */
+enum { NUDGE_MS = 300, REST_MS = 30, NUDGES_MAX = 4 };
+/* A stream that gives nothing in this many nudges' time is replaced, so often at most. */
+enum { STALLS_MAX = 3, RECONNECTS_MAX = 3 };
 
 const char *pf_cast_memory(const pf_screencast *self) {
   if (self->slots.buffer_count == 0) return "";
@@ -46,6 +50,8 @@ static uint32_t first_frame_ms(const pf_screencast *self) {
 
 static void await_picture(pf_screencast *self) {
   self->deadline_ns = pf_now_ns() + first_frame_ms(self) * 1000000ull;
+  self->nudge_ns = pf_now_ns() + NUDGE_MS * 1000000ull;
+  self->nudges = self->stalls = 0;
   pf_cast_set_timer(self, 0);
 }
 
@@ -80,7 +86,11 @@ static void on_param_changed(void *data, uint32_t id, const struct spa_pod *para
 static void on_state_changed(void *data, enum pw_stream_state old, enum pw_stream_state state,
                              const char *error) {
   pf_screencast *self = data;
-  if (state == PW_STREAM_STATE_ERROR) fail(self, error != NULL ? error : "PipeWire refused it");
+  if (self->replacing) return;
+  if (state == PW_STREAM_STATE_ERROR && self->dmabuf_offered) {
+    self->deadline_ns = pf_now_ns(); /* not from within this callback */
+    pf_cast_set_timer(self, 0);
+  } else if (state == PW_STREAM_STATE_ERROR) fail(self, error != NULL ? error : "PipeWire refused it");
   if (state == PW_STREAM_STATE_UNCONNECTED && old != PW_STREAM_STATE_UNCONNECTED) {
     if (self->format.agreed)
       pf_cast_finish(self, PF_EVENT_ENDED, "PipeWire ended the screencast.");
@@ -135,11 +145,33 @@ static void say_what_is_known(const pf_screencast *self, char *out, size_t bytes
            pf_cast_state(self), format, error[0] != '\0' ? "; " : "", error);
 }
 
+/* Begins once more from the node: a producer that another consumer has just left may agree with
+ * that one (Mutter), and a link may stay without buffers or half made (PipeWire 0.3.65). */
+static void reconnect(pf_screencast *self, bool dmabuf) {
+  const uint64_t deadline_ns = self->deadline_ns;
+  self->reconnects++;
+  pf_count(self->counters.reconnects, 1);
+  self->replacing = true;
+  pf_cast_drop(self);
+  pw_stream_destroy(self->stream);
+  self->stream = self->slots.stream = NULL;
+  self->format = (pf_format){0};
+  self->connection.words[0] = '\0';
+  self->replacing = false;
+  if (pf_cast_connect(self, dmabuf) != PF_OK) fail(self, pf_last_error());
+  else if (deadline_ns > pf_now_ns()) self->deadline_ns = deadline_ns;
+  pf_cast_set_timer(self, 0);
+}
+
 /* Nothing came in time. */
 static void watch(pf_screencast *self) {
   if (self->dmabuf_offered) {
-    self->dmabuf_offered = false;
     pf_count(self->counters.fallbacks, 1);
+    if (pw_stream_get_state(self->stream, NULL) == PW_STREAM_STATE_ERROR) {
+      reconnect(self, false);
+      return;
+    }
+    self->dmabuf_offered = false;
     pf_params params;
     pf_format_offer(&self->config, false, &params);
     pw_stream_update_params(self->stream, params.list, params.count);
@@ -151,11 +183,40 @@ static void watch(pf_screencast *self) {
   pf_cast_finish(self, PF_EVENT_FAILED, words);
 }
 
+static void rest(pf_screencast *self, bool rests, uint64_t until_ns) {
+  self->resting = rests;
+  self->nudge_ns = until_ns;
+  pw_stream_set_active(self->stream, !rests);
+}
+
+/* A producer that sends what changes, and whose first picture found no buffer yet, would send
+ * nothing until the next change: a short rest has it begin anew, with a whole picture. Never after
+ * the first picture: Mutter loses input while it rests. */
+static void nudge(pf_screencast *self, uint64_t now_ns) {
+  const uint64_t nudge_ns = NUDGE_MS * 1000000ull;
+  const bool streams = pw_stream_get_state(self->stream, NULL) == PW_STREAM_STATE_STREAMING;
+  const bool usable = streams && pf_slots_usable(&self->slots);
+  if (self->resting) {
+    self->nudges++;
+    const bool last = self->nudges == NUDGES_MAX;
+    rest(self, false, last ? 0 : now_ns + (nudge_ns << self->nudges));
+  } else if (usable) {
+    rest(self, true, now_ns + REST_MS * 1000000ull);
+  } else if (++self->stalls >= STALLS_MAX && self->reconnects < RECONNECTS_MAX) {
+    reconnect(self, self->dmabuf_offered);
+  } else {
+    self->nudge_ns = now_ns + nudge_ns;
+  }
+  pf_cast_set_timer(self, 0);
+}
+
 void pf_cast_on_timer(void *data, uint64_t expirations) {
   pf_screencast *self = data;
   uint64_t now_ns = pf_now_ns();
   if (self->finished != 0 || self->stopped) return;
   if (self->deadline_ns != 0 && now_ns >= self->deadline_ns) watch(self);
+  const bool nudges = self->finished == 0 && (self->deadline_ns != 0 || self->resting);
+  if (nudges && self->nudge_ns != 0 && now_ns >= self->nudge_ns) nudge(self, now_ns);
   pf_cast_deliver(self, now_ns);
 }
 
@@ -214,7 +275,7 @@ pf_result pf_cast_find_node(pf_screencast *self) {
   return self->connection.gone ? pf_fail(PF_E_CLOSED, "PipeWire hung up") : PF_OK;
 }
 
-pf_result pf_cast_connect(pf_screencast *self) {
+pf_result pf_cast_connect(pf_screencast *self, bool dmabuf) {
   struct pw_properties *properties = pw_properties_new(
       PW_KEY_MEDIA_TYPE, "Video", PW_KEY_MEDIA_CATEGORY, "Capture", PW_KEY_MEDIA_ROLE, "Screen",
       PW_KEY_NODE_NAME, "punktfunk", PW_KEY_TARGET_OBJECT, self->serial, NULL);
@@ -222,7 +283,7 @@ pf_result pf_cast_connect(pf_screencast *self) {
   if (self->stream == NULL) return pf_fail(PF_E_LIBRARY, "PipeWire gives no stream");
   self->slots.stream = self->stream;
   pw_stream_add_listener(self->stream, &self->stream_hook, &stream_events, self);
-  self->dmabuf_offered = self->config.dmabuf != 0;
+  self->dmabuf_offered = dmabuf;
   pf_params params;
   pf_format_offer(&self->config, self->dmabuf_offered, &params);
   await_picture(self);

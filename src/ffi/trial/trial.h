@@ -1,6 +1,6 @@
 /*
- * Tries what sound needs, for a diagnosis: a sink that is made in PipeWire and taken away again, and
- * a tone that goes through Opus and comes back. Nothing of it stays.
+ * Tries what sound needs, for a diagnosis: a sink that is made in PipeWire and taken away again,
+ * and a tone that goes through Opus and comes back. Nothing of it stays.
  */
 #ifndef PF_TRIAL_H
 #define PF_TRIAL_H

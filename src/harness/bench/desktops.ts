@@ -1,13 +1,15 @@
 /** Desktops as a person meets them: how soon they show, at which rate, and how modes change. */
-import { readdirSync } from "node:fs";
-import { millis } from "../../base/units.ts";
+import { milliHz } from "../../base/units.ts";
 import { type ClientOptions, runClient } from "../../client/client.ts";
 import type { Interval } from "../../client/figures.ts";
 import type { ClientSession } from "../../client/session.ts";
 import { PictureTap } from "../../ffi/decode/tap.ts";
+import { pipeWireInstalled, startPipeWire } from "../../ffi/pipewire/server.fixture.ts";
+import { gstreamerInstalled, TestPicture } from "../../ffi/screencast/producer.fixture.ts";
+import { ScreencastStage } from "../../ffi/screencast/screencast.ts";
 import { formatMode, parseMode } from "../../wire/mode.ts";
 import { collectingHooks, testClient, withState } from "../loopback.ts";
-import { residentBytes, until } from "../processes.ts";
+import { until } from "../processes.ts";
 import { startHostProgram } from "../program.ts";
 import { type Row, type Section, show, verdictOf } from "./row.ts";
 
@@ -15,7 +17,6 @@ const firstFrameMsWanted = 2000;
 const modeMsWanted = 1000;
 const rateWanted = 55;
 const secondsOfRate = 6;
-const cycles = 100;
 
 export const benchDesktops: Section = async (progress) => {
   const rows: Row[] = [];
@@ -27,8 +28,8 @@ export const benchDesktops: Section = async (progress) => {
     progress(`${kind}: first picture, rate, three modes, two clients`);
     rows.push(...(await withState((home) => benchKind(kind, home))));
   }
-  progress(`${cycles} sessions one after another`);
-  rows.push(await withState(benchCycles));
+  progress("a bare producer of PipeWire");
+  rows.push(await benchProducer());
   return rows;
 };
 
@@ -145,50 +146,40 @@ async function changeModes({ session, tap }: Viewer) {
   return taken;
 }
 
-/** Nothing may stay of a session: no file descriptor, thread, process or memory. */
-async function benchCycles(home: string): Promise<Row> {
-  const flags = ["--source", "sway", "--app", "sleep 100", "--encoder", "software"];
-  const host = await startHostProgram(home, flags);
-  const { pid } = host.program.process;
-  const left = () => ({
-    files: readdirSync(`/proc/${pid}/fd`).length,
-    threads: readdirSync(`/proc/${pid}/task`).length,
-    processes: childrenOf(pid),
-    bytes: residentBytes(pid),
+/** What PipeWire itself carries: a producer without a compositor, captured as a session does it. */
+async function benchProducer(): Promise<Row> {
+  const what = "PipeWire: a bare producer of 1280x720@60";
+  if (!pipeWireInstalled || !gstreamerInstalled) {
+    return { ...absentRow("pipewire or gstreamer"), what };
+  }
+  await using server = await startPipeWire();
+  const picture = new TestPicture(server, "format=BGRx,width=1280,height=720", "smpte");
+  const tap = new PictureTap();
+  const stage = new ScreencastStage({
+    sink: tap.sink(),
+    node: picture.node,
+    remote: { socketPath: server.socketPath },
+    refreshMilliHz: milliHz(60_000),
   });
   try {
-    const options = { mode: parseMode("640x360@60"), durationMs: millis(100) };
-    const cycle = async () => {
-      const { error } = await runClient(testClient(host, options), collectingHooks().hooks);
-      if (error !== undefined) throw error;
-    };
-    for (let i = 0; i < 5; i++) await cycle();
-    await Bun.sleep(1000);
-    const before = left();
-    for (let i = 0; i < cycles; i++) await cycle();
-    await until(() => left().processes <= before.processes, "the last desktop's end");
-    await Bun.sleep(1000);
-    const after = left();
-    const files = after.files - before.files;
-    const threads = after.threads - before.threads;
-    const processes = after.processes - before.processes;
-    const megabytes = (after.bytes - before.bytes) / 1e6;
+    stage.start();
+    await until(() => stage.counters.get("frames") > 30, "pictures");
+    const before = stage.counters.get("frames");
+    const startedAt = performance.now();
+    await Bun.sleep((secondsOfRate - 1) * 1000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const fps = (stage.counters.get("frames") - before) / seconds;
     return {
-      what: `${cycles} sessions with a desktop of their own, one after another`,
-      wanted: "nothing stays",
-      seen:
-        `${files} files, ${threads} threads, ${processes} processes more, ` +
-        `${show(megabytes, 1)} MB`,
-      verdict: verdictOf(files <= 0 && threads <= 0 && processes <= 0),
-      method: "of the host's process, after five to warm up",
-      figures: { files, threads, processes, megabytes },
+      what,
+      wanted: "60.0 fps",
+      seen: `${show(fps, 1)} fps, ${stage.counters.get("copies")} copies`,
+      verdict: verdictOf(fps >= 59.5),
+      method: `GStreamer's videotestsrc, mean of ${secondsOfRate - 1} s`,
+      figures: { fps },
     };
   } finally {
-    await host.program.end();
+    stage.stop();
+    tap.close();
+    stage.close();
   }
-}
-
-function childrenOf(pid: number): number {
-  const found = Bun.spawnSync(["pgrep", "-P", String(pid), "-c"]);
-  return Number(found.stdout.toString().trim());
 }

@@ -11,8 +11,10 @@ import { printTable } from "./table.ts";
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   stream: async () => (await import("./stream.ts")).benchStream,
   input: async () => (await import("./input.ts")).benchInput,
+  sound: async () => (await import("./sound.ts")).benchSound,
   sway: async () => (await import("./sway.ts")).benchSway,
   desktops: async () => (await import("./desktops.ts")).benchDesktops,
+  sessions: async () => (await import("./sessions.ts")).benchSessions,
   loss: async () => (await import("./loss.ts")).benchLoss,
   picture: async () => (await import("./picture.ts")).benchPicture,
   help: async () => (await import("./help.ts")).benchHelp,

@@ -1,6 +1,6 @@
 /*
- * A stand-in for systemd-logind in the kernel test machine, where nobody logs in: one session, which
- * is always active and may open every device that this process may. What KWin asks of
+ * A stand-in for systemd-logind in the kernel test machine, where nobody logs in: one session,
+ * which is always active and may open every device that this process may. What KWin asks of
  * org.freedesktop.login1, no more. Prints a line when it can be asked; lives on the bus that
  * DBUS_SYSTEM_BUS_ADDRESS names.
  */

@@ -148,7 +148,8 @@ describe.skipIf(!sessionBusInstalled)("on a bus", () => {
     await (await Bus.connect(session.address)).close();
     const before = descriptorCount();
     for (let i = 0; i < 50; i++) await (await Bus.connect(session.address)).close();
-    expect(descriptorCount()).toBeLessThanOrEqual(before);
+    // The runtime closes some a moment later.
+    while (descriptorCount() > before) await Bun.sleep(5);
   });
 });
 

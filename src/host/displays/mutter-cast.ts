@@ -83,11 +83,25 @@ export class MutterCast {
   }
 
   /**
-   * Makes the monitor, or gives it another mode; while no stage is open. Returns what Mutter made
-   * of it. Throws PF_SOURCE_FAILED when Mutter or PipeWire does nothing, PF_MODE_REFUSED when the
-   * size is another one.
+   * Makes the monitor, or gives it another mode; while no stage is open. Resolves with what Mutter
+   * made of it. Throws PF_SOURCE_FAILED when Mutter or PipeWire does nothing, PF_MODE_REFUSED when
+   * the size is another one.
    */
-  setMode(mode: Mode): Mode {
+  async setMode(mode: Mode): Promise<Mode> {
+    for (let tries = 1; ; tries++) {
+      const made = this.#agree(mode);
+      if (made.width === mode.width && made.height === mode.height) return made;
+      // Mutter may have agreed anew with who has just gone.
+      if (tries === modeTriesMax) {
+        const words = `Mutter gave ${made.width}x${made.height} instead of ${formatMode(mode)}.`;
+        throw new PfError("PF_MODE_REFUSED", words);
+      }
+      await Bun.sleep(modeRestMs * tries);
+    }
+  }
+
+  /** Mutter's monitor has the mode that its consumer agrees with it. */
+  #agree(mode: Mode): Mode {
     const stage = new ScreencastStage({ sink: noSink, ...this.#source(mode) });
     try {
       const {
@@ -97,16 +111,11 @@ export class MutterCast {
         error,
         state,
       } = stage.describe();
-      if (width === 0) {
-        const words = error ?? `its stream is ${state}`;
-        throw new PfError("PF_SOURCE_FAILED", `Mutter gave its monitor no mode: ${words}.`, {
-          hint: "WirePlumber connects it; see whether it runs: systemctl --user status wireplumber",
-        });
-      }
-      if (width === mode.width && height === mode.height) return { width, height, refreshMilliHz };
-      const wish = formatMode(mode);
-      const words = `Mutter gave ${width}x${height} instead of ${wish}.`;
-      throw new PfError("PF_MODE_REFUSED", words);
+      if (width !== 0) return { width, height, refreshMilliHz };
+      const words = error ?? `its stream is ${state}`;
+      throw new PfError("PF_SOURCE_FAILED", `Mutter gave its monitor no mode: ${words}.`, {
+        hint: "WirePlumber connects it; see whether it runs: systemctl --user status wireplumber",
+      });
     } finally {
       stage.close();
     }
@@ -121,6 +130,10 @@ export class MutterCast {
     return { node: this.node, remote: this.#remote, refreshMilliHz, size: mode };
   }
 }
+
+/** A mode is asked for so often, with rests that grow by this. */
+const modeTriesMax = 5;
+const modeRestMs = 20;
 
 /** Starts both halves and resolves with the node. */
 async function start(

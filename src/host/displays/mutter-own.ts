@@ -68,7 +68,7 @@ export class MutterProcess {
       folder,
       files: {
         "bus.conf": busConfig(folder),
-        session: sessionScript(folder, hasX11),
+        session: sessionScript({ folder, token: this.#token, hasX11 }),
         application: applicationScript(this.#app, this.#token),
       },
       ...(user === undefined ? {} : { user }),
@@ -138,7 +138,9 @@ export class MutterProcess {
     const [mark, token, status] = line.split(" ");
     if (line === this.busAddress || line.startsWith(`${this.busAddress},`))
       this.#busReady.resolve();
-    if (mark === "application-ended" && token === this.#token) this.#onApplication(Number(status));
+    if (token !== this.#token) return;
+    if (mark === "application-ended") this.#onApplication(Number(status));
+    if (mark === "pipewire-ended") this.#tell("The PipeWire of the desktop has ended.");
   }
 
   #onApplication(status: number): void {
@@ -216,12 +218,20 @@ const busConfig = (folder: string) => `<!DOCTYPE busconfig PUBLIC
 </busconfig>
 `;
 
+interface SessionScript {
+  readonly folder: string;
+  /** What no application can guess. */
+  readonly token: string;
+  readonly hasX11: boolean;
+}
+
 /**
+ * Mutter becomes this script's process, and ends with PipeWire, without which it shows nothing.
  * The bus listens when its program has gone into the background, and its address is told.
  * WirePlumber 0.4 and 0.5 are told, each in its own words, to leave this machine's devices to the
  * user's own PipeWire.
  */
-const sessionScript = (folder: string, hasX11: boolean) => `cd ${folder}
+const sessionScript = ({ folder, token, hasX11 }: SessionScript) => `cd ${folder}
 dbus-daemon --config-file=bus.conf --fork --nopidfile --print-address=1 || exit
 mkdir -p config/wireplumber/main.lua.d config/wireplumber/bluetooth.lua.d \\
   config/wireplumber/wireplumber.conf.d
@@ -233,7 +243,7 @@ cat > config/wireplumber/wireplumber.conf.d/no-devices.conf <<END
 wireplumber.profiles = { main = { hardware.audio = disabled, hardware.bluetooth = disabled,
   hardware.video-capture = disabled } }
 END
-pipewire >&2 &
+{ pipewire >&2; echo "pipewire-ended ${token}"; kill $$; } &
 {
   while [ ! -S pipewire-0 ]; do sleep 0.02; done
   XDG_CONFIG_HOME=${folder}/config XDG_STATE_HOME=${folder}/state exec wireplumber

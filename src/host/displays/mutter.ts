@@ -151,18 +151,18 @@ interface MutterDisplayOptions {
 class MutterDisplay implements Display {
   readonly kind = "mutter";
   readonly ended: Promise<string>;
-  mode: Mode;
+  /** Set by `open`. */
+  mode!: Mode;
   note = "";
   readonly #bus: Bus;
   readonly #cast: MutterCast;
   readonly #own: MutterProcess | undefined;
   #destroyed: Promise<void> | undefined;
 
-  private constructor(bus: Bus, cast: MutterCast, own: MutterProcess | undefined, mode: Mode) {
+  private constructor(bus: Bus, cast: MutterCast, own: MutterProcess | undefined) {
     this.#bus = bus;
     this.#cast = cast;
     this.#own = own;
-    this.mode = mode;
     this.ended = new Promise((resolve) => {
       const tell = (words: string) => {
         if (this.#destroyed === undefined) resolve(words);
@@ -170,7 +170,6 @@ class MutterDisplay implements Display {
       if (own === undefined) void cast.ended.then(tell);
       else void own.ended.then(tell); // it has more words than its bus
     });
-    this.#apply(mode);
   }
 
   /** Takes `own` over when it succeeds. */
@@ -180,7 +179,9 @@ class MutterDisplay implements Display {
   ): Promise<MutterDisplay> {
     const bus = await Bus.connect(address);
     try {
-      return new MutterDisplay(bus, await MutterCast.open(bus, remote), own, mode);
+      const display = new MutterDisplay(bus, await MutterCast.open(bus, remote), own);
+      await display.#apply(mode);
+      return display;
     } catch (error) {
       await bus.close();
       throw error;
@@ -201,7 +202,7 @@ class MutterDisplay implements Display {
   /** The monitor stays, with its windows. */
   async reconfigure(mode: Mode, { signal }: CreateOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    this.#apply(mode);
+    await this.#apply(mode);
   }
 
   destroy(): Promise<void> {
@@ -209,8 +210,8 @@ class MutterDisplay implements Display {
     return this.#destroyed;
   }
 
-  #apply(mode: Mode): void {
-    this.mode = this.#cast.setMode(mode);
+  async #apply(mode: Mode): Promise<void> {
+    this.mode = await this.#cast.setMode(mode);
     const isExact = Math.abs(this.mode.refreshMilliHz - mode.refreshMilliHz) <= rateMilliHzMax;
     this.note = isExact ? "" : `Mutter gave its monitor ${formatMode(this.mode)}.`;
   }

@@ -190,7 +190,7 @@ describe.skipIf(!mutterInstalled)("a desktop's portal", () => {
     };
     await cycle();
     const before = count();
-    for (let i = 0; i < 10; i++) await cycle();
+    for (let i = 0; i < 5; i++) await cycle();
     while (count() > before) await Bun.sleep(10); // the portal's own copies go a little later
   });
 });

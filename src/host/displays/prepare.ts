@@ -86,6 +86,7 @@ export async function prepareSource(
     get injector() {
       return input.injector;
     },
+    ended: display.ended,
     openStage: (stage) => display.openStage(stage),
     reconfigure: async (mode, signal) => {
       input.injector?.close();

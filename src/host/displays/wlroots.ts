@@ -24,6 +24,9 @@ const unplugVersion = { major: 1, minor: 10 };
 /** Outputs of ours that an older sway could not remove and that no session uses, by IPC socket. */
 const spareOutputs = new Map<string, string[]>();
 
+/** What is adding an output now, by IPC socket: which one is new is only seen one at a time. */
+const adding = new Map<string, Promise<unknown>>();
+
 export class WlrootsDisplays implements DisplayBackend {
   readonly kind = "wlroots";
   readonly #env: Environment;
@@ -147,7 +150,7 @@ class SwayOutput implements WlrootsDisplay {
     const { major, minor } = await this.#ipc.version();
     const { major: sinceMajor, minor: sinceMinor } = unplugVersion;
     this.#canUnplug = major > sinceMajor || (major === sinceMajor && minor >= sinceMinor);
-    this.outputName = spareOutputs.get(this.#ipcPath)?.pop() ?? (await this.#add());
+    this.outputName = spareOutputs.get(this.#ipcPath)?.pop() ?? (await this.#addInTurn());
     if (!this.#canUnplug) {
       const version = `sway ${major}.${minor}`;
       this.note = `${version} can't remove an output: ${this.outputName} stays until sway ends.`;
@@ -188,6 +191,17 @@ class SwayOutput implements WlrootsDisplay {
       );
     }
     this.mode = mode;
+  }
+
+  #addInTurn(): Promise<string> {
+    const before = adding.get(this.#ipcPath) ?? Promise.resolve();
+    const added = before.then(() => this.#add());
+    const settled = added.catch(() => {});
+    adding.set(this.#ipcPath, settled);
+    void settled.then(() => {
+      if (adding.get(this.#ipcPath) === settled) adding.delete(this.#ipcPath);
+    });
+    return added;
   }
 
   async #add(): Promise<string> {

@@ -201,6 +201,9 @@ describe.skipIf(!xvfbInstalled)("the desktop of $DISPLAY", () => {
     expect(formatMode(display.mode)).toBe("800x600@50");
     expect(display.note).toBe(`The X display :${number} is streamed as it is, at 800x600.`);
     await expect(display.reconfigure(parseMode("1280x720@60"))).rejects.toThrow("stays at 800x600");
+    const second = await backend.create(parseMode("640x480@50"));
+    expect(second.note).toContain("Another client shares it");
+    await second.destroy();
     await using session = new Session(display);
     await session.event("first_frame");
     expect(session.tap.takeRgb()).toMatchObject({ width: 800, height: 600 });

@@ -109,8 +109,6 @@ class FoundDisplay implements Display {
       });
     }
     const display = new FoundDisplay(name, env, mode);
-    display.#claims = !claimed.has(name);
-    claimed.add(name);
     try {
       await display.#apply(mode);
       return display;
@@ -137,7 +135,9 @@ class FoundDisplay implements Display {
     this.mode = { ...this.mode, refreshMilliHz: was.refreshMilliHz };
     const here = formatMode(this.mode);
     throw new PfError("PF_MODE_REFUSED", `The X display ${this.#name} stays at ${here}.`, {
-      hint: "It has no such mode: xrandr lists those that it has.",
+      hint: this.#claims
+        ? "It has no such mode: xrandr lists those that it has."
+        : "Another client shares it, who came before and decides.",
     });
   }
 
@@ -151,6 +151,7 @@ class FoundDisplay implements Display {
 
   /** Sets the mode where that is possible, and takes what is there in any case. */
   async #apply(wanted: Mode): Promise<void> {
+    this.#claim();
     let { width, height } = this.#size();
     if ((width !== wanted.width || height !== wanted.height) && this.#claims) {
       await this.#setMode(wanted);
@@ -158,9 +159,17 @@ class FoundDisplay implements Display {
     }
     this.mode = { width, height, refreshMilliHz: wanted.refreshMilliHz };
     const isExact = width === wanted.width && height === wanted.height;
+    const others = this.#claims ? "" : " Another client shares it, who came before and decides.";
     this.note = isExact
       ? ""
-      : `The X display ${this.#name} is streamed as it is, at ${width}x${height}.`;
+      : `The X display ${this.#name} is streamed as it is, at ${width}x${height}.${others}`;
+  }
+
+  /** The first session decides on the mode; when it is gone, who asks next. */
+  #claim(): void {
+    if (this.#claims || claimed.has(this.#name)) return;
+    this.#claims = true;
+    claimed.add(this.#name);
   }
 
   async #setMode(wanted: Mode): Promise<void> {

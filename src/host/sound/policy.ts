@@ -24,16 +24,27 @@ export interface SoundGrant {
   readonly refusal: string | null;
 }
 
+/** Who asks for it. */
+export interface SoundClient {
+  readonly isPaired: boolean;
+  /** Whether it may act on the desktop, which being heard is too. */
+  readonly mayInput: boolean;
+}
+
 /** A microphone is for paired devices only, whatever the host allows others. */
-export function grantSound(policy: SoundPolicy, wish: SoundWish, isPaired: boolean): SoundGrant {
+export function grantSound(policy: SoundPolicy, wish: SoundWish, client: SoundClient): SoundGrant {
   const channelCount = policy.audio === "off" ? null : layoutFor(wish.audio);
   if (wish.microphone !== true) return { channelCount, microphone: false, refusal: null };
   if (!policy.microphone) {
     const refusal = "The host takes no microphone: it has to be started with --mic.";
     return { channelCount, microphone: false, refusal };
   }
-  if (!isPaired) {
+  if (!client.isPaired) {
     const refusal = "The host takes the microphone of paired devices only: run punktfunk pair.";
+    return { channelCount, microphone: false, refusal };
+  }
+  if (!client.mayInput) {
+    const refusal = "This device may only watch: change its level by punktfunk host level.";
     return { channelCount, microphone: false, refusal };
   }
   return { channelCount, microphone: true, refusal: null };

@@ -40,9 +40,10 @@ export class HostSound {
   /** Whether the client is really heard. */
   readonly microphone: boolean;
   readonly send: SoundSendStage | null = null;
-  readonly receive: SoundReceiveStage | null = null;
+  receive: SoundReceiveStage | null = null;
   readonly #options: HostSoundOptions;
   readonly #planes: { close(): void }[] = [];
+  #microphonePlane: PlaneReceiver | undefined;
   #hasSink = false;
   #closed = false;
 
@@ -59,8 +60,19 @@ export class HostSound {
     for (const stage of this.#stages) this.#attempt(() => stage.start());
   }
 
+  /** The client's microphone goes: what comes from it is dropped for the rest of the session. */
+  hearNoMore(): void {
+    if (this.#closed) return;
+    this.receive?.stop();
+    this.#microphonePlane?.close();
+    this.#microphonePlane = undefined;
+    this.receive?.close();
+    this.receive = null;
+  }
+
   /** Before the session is closed. Idempotent. */
   close(): void {
+    this.hearNoMore();
     if (this.#closed) return;
     this.#closed = true;
     for (const stage of this.#stages) stage.stop();
@@ -119,7 +131,11 @@ export class HostSound {
       description: `Microphone of ${cut(client)}`,
       channelCount: 1,
     });
-    this.#planes.push(new PlaneReceiver({ session, plane: "microphone", sink: stage.sink() }));
+    this.#microphonePlane = new PlaneReceiver({
+      session,
+      plane: "microphone",
+      sink: stage.sink(),
+    });
     return stage;
   }
 }
