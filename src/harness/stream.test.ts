@@ -86,7 +86,7 @@ describe("a synthetic stream", () => {
       expect(summary.frames.lost).toBe(0);
       expect(summary.packets.lost).toBe(0);
       // A software HEVC or AV1 encoder may be slower than the source; then pictures are replaced.
-      expect(summary.frames.decoded).toBeGreaterThan(codec === "h264" ? 80 : 20);
+      expect(summary.frames.decoded).toBeGreaterThan(codec === "h264" ? 60 : 10);
       expect(markers["markers"]).toBe(markers["frames"] as number);
       if (codec === "h264") expect(markers["markers_skipped"]).toBeLessThan(3);
       // A source that is held up for four frame times looks still, and its picture is coded again.
