@@ -90,7 +90,9 @@ static void on_state_changed(void *data, enum pw_stream_state old, enum pw_strea
   if (state == PW_STREAM_STATE_ERROR && self->dmabuf_offered) {
     self->deadline_ns = pf_now_ns(); /* not from within this callback */
     pf_cast_set_timer(self, 0);
-  } else if (state == PW_STREAM_STATE_ERROR) fail(self, error != NULL ? error : "PipeWire refused it");
+  } else if (state == PW_STREAM_STATE_ERROR) {
+    fail(self, error != NULL ? error : "PipeWire refused it");
+  }
   if (state == PW_STREAM_STATE_UNCONNECTED && old != PW_STREAM_STATE_UNCONNECTED) {
     if (self->format.agreed)
       pf_cast_finish(self, PF_EVENT_ENDED, "PipeWire ended the screencast.");
