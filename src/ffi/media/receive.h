@@ -30,8 +30,8 @@ typedef struct pf_receive pf_receive;
 pf_result pf_receive_open(const pf_receive_config *config, pf_receive **out);
 /* Takes it off its session; no sink call afterwards. */
 void pf_receive_close(pf_receive *receive);
-/* Knobs: clock_offset_ns, clock_error_ns: a frame counts as frames_before_sent only when the offset's
- * error can't explain it. */
+/* Knobs: clock_offset_ns, clock_error_ns: a frame counts as frames_before_sent only when the
+ * offset's error can't explain it. */
 pf_result pf_receive_set(pf_receive *receive, uint32_t knob, int64_t value);
 /* What the host told of frames: `count` host timing entries (media.ts), at any alignment; what they
  * say is not trusted. From one thread, which is the only one that writes network_us. */

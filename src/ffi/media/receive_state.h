@@ -5,7 +5,7 @@
 #include "pool.h"
 #include "receive.h"
 
-/* Of so many frames of late it is kept when they arrived: the host tells of a frame within 0.2 s. */
+/* It is kept when so many frames arrived: the host tells of a frame within 0.2 s. */
 #define PF_ARRIVALS_COUNT 1024
 
 struct pf_receive {

@@ -48,8 +48,9 @@ void pf_presenter_close(pf_presenter *presenter);
 pf_result pf_presenter_set(pf_presenter *presenter, uint32_t knob, int64_t value);
 /*
  * The overlay's lines: zero-terminated UTF-8, copied, at most 1023 bytes (cut between characters);
- * other control characters become spaces, and a terminal shows the first line. Shown while overlay_visible is 1, which it is at open in the
- * terminal (its bottom line) and is not in the window (its upper left corner).
+ * other control characters become spaces, and a terminal shows the first line. Shown while
+ * overlay_visible is 1, which it is at open in the terminal (its bottom line) and is not in the
+ * window (its upper left corner).
  */
 void pf_presenter_set_overlay(pf_presenter *presenter, const char *utf8);
 void pf_presenter_sink(pf_presenter *presenter, pf_sink *out);

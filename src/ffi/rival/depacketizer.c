@@ -48,7 +48,7 @@ static void take_fragment(pf_depacketizer *self, const uint8_t *payload, uint32_
   append(self, payload + 2, bytes - 2);
 }
 
-/* The length of the header, RFC 3550 section 5.1, and of the padding at the end; false: malformed. */
+/* The length of the header, RFC 3550 section 5.1, and of the padding behind; false: malformed. */
 static bool measure(const uint8_t *packet, uint32_t bytes, uint32_t *header, uint32_t *padding) {
   if (bytes < RTP_HEADER_BYTES || packet[0] >> 6 != 2) return false;
   *header = RTP_HEADER_BYTES + 4u * (packet[0] & 0x0f);
