@@ -14,6 +14,8 @@ export interface LinkOptions {
   /** Client → host. */
   readonly up?: Partial<Impairment>;
   readonly seed: number;
+  /** This machine's address at which both sides of the link are; default: that of loopback. */
+  readonly address?: string;
   /** Sees each packet as it comes in; borrowed until it returns. */
   readonly observe?: (direction: "down" | "up", packet: Uint8Array) => void;
 }
@@ -55,9 +57,9 @@ export class ImpairedLink {
     front.on("message", (packet, { port, address }) => this.#fromClient(packet, port, address));
   }
 
-  /** Listens on a free port of the loopback address. */
+  /** Listens on a free port. */
   static async open(options: LinkOptions): Promise<ImpairedLink> {
-    return new ImpairedLink(await openSocket(), options);
+    return new ImpairedLink(await openSocket(options.address), options);
   }
 
   /** Changes what happens to packets of the host from now on. */
@@ -90,7 +92,7 @@ export class ImpairedLink {
   }
 
   async #connectPeer(address: string, port: number): Promise<Peer> {
-    const upstream = await openSocket();
+    const upstream = await openSocket(this.#options.address);
     upstream.on("message", (packet) => {
       this.#options.observe?.("down", packet);
       this.#relay(packet, this.#downImpairment, this.#random.down, this.down, (bytes, done) =>
@@ -132,11 +134,11 @@ export class ImpairedLink {
 /** What comes while this process is held up must wait, or it would be a loss that nobody asked for. */
 const waitingBytesMax = 4_194_304;
 
-function openSocket(): Promise<Socket> {
+function openSocket(address = "127.0.0.1"): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = createSocket({ type: "udp4", recvBufferSize: waitingBytesMax });
   socket.once("error", reject);
-  socket.bind(0, "127.0.0.1", () => {
+  socket.bind(0, address, () => {
     socket.off("error", reject);
     // A peer that has left is heard of here; its packets are counted when they are sent.
     socket.on("error", () => {});

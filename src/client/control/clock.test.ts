@@ -56,6 +56,32 @@ test("a host that never answers costs two seconds once and leaves the offset unk
   expect(performance.now() - startedMs).toBeLessThan(3000);
 });
 
+test("echoes that are played back or come late teach nothing, and a host that falls silent leaves what is known", async () => {
+  let now = 0n;
+  let answered = 0;
+  const kept: MessageOf<"clockEcho">[] = [];
+  const send = ({ id, clientNs }: MessageOf<"clockProbe">) => {
+    const hostNs = clientNs + second;
+    const echo = { type: "clockEcho", id, clientNs } as const;
+    kept.push({ ...echo, hostReceivedNs: hostNs, hostSentNs: hostNs });
+    if (++answered > 3) return;
+    queueMicrotask(() => {
+      now += millisecond;
+      for (const old of kept) sync.take(old);
+      now += second;
+      for (const old of kept) sync.take(old);
+    });
+  };
+  const sync = new ClockSync({ send, nowNs: () => now });
+  const startedMs = performance.now();
+  const known = await sync.synchronise();
+  expect(performance.now() - startedMs).toBeLessThan(3000);
+  expect([answered, known?.rttNs, known?.isSuspect]).toEqual([4, millisecond, false]);
+  // The answer to the fourth, after nobody waits for it any more.
+  sync.take(kept.at(-1) as MessageOf<"clockEcho">);
+  expect(sync.estimate).toEqual(known);
+});
+
 test("closing ends the rounds at once", async () => {
   const sync = new ClockSync({ send: () => {}, nowNs: () => 0n });
   const running = sync.synchronise();

@@ -44,6 +44,8 @@ static void take_fragment(pf_depacketizer *self, const uint8_t *payload, uint32_
     uint8_t header = (uint8_t)((payload[0] & 0xe0) | (payload[1] & 0x1f));
     append_start(self);
     append(self, &header, 1);
+  } else if (self->bytes == 0) {
+    self->broken = true; /* of a unit whose beginning was sent before anybody listened */
   }
   append(self, payload + 2, bytes - 2);
 }

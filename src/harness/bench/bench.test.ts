@@ -42,7 +42,7 @@ test("for people it is a table, and a section that does not exist is a wrong com
   expect(table.output).toMatch(/punktfunk --help +< 150 ms +\d+ ms/);
   const wrong = await bench("nosuch");
   expect([wrong.status, wrong.output]).toEqual([2, ""]);
-  expect(wrong.words).toContain("no section nosuch: stream, input,");
+  expect(wrong.words).toContain("no section nosuch: stream, latency, input,");
 });
 
 test("a percentile is a sample at least as large as that share of them", () => {

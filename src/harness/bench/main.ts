@@ -10,6 +10,7 @@ import { printTable } from "./table.ts";
 
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   stream: async () => (await import("./stream.ts")).benchStream,
+  latency: async () => (await import("./latency.ts")).benchLatency,
   input: async () => (await import("./input.ts")).benchInput,
   sound: async () => (await import("./sound.ts")).benchSound,
   sway: async () => (await import("./sway.ts")).benchSway,
