@@ -74,7 +74,9 @@ test("a device pairs by the PIN that the page shows", async () => {
   // The first start has armed a window; a new one has a new PIN.
   await byButton("Withdraw the PIN").click();
   await byButton("Show a PIN").click();
-  const pin = (await page.locator(".pin [aria-hidden]").allTextContents()).join("");
+  const halves = page.locator(".pin [aria-hidden]");
+  await halves.first().waitFor();
+  const pin = (await halves.allTextContents()).join("");
   expect(pin).toMatch(/^\d{6}$/);
   await page.getByRole("img", { name: "QR code" }).waitFor();
   expect(await new TestDevice().pairByPin(host, pin, "<b>Tablet</b>")).toBe("paired");
