@@ -74,85 +74,103 @@ async function bothTell({ both }: Live, cause: Cause): Promise<{ client: Why; ho
   return both() as { client: Why; host: Why };
 }
 
-test("what is done to streams is told apart by their clients and by their hosts", async () => {
-  await withState(async () => {
-    await using stack = new AsyncDisposableStack();
-    const { host, sampler } = await openHost(stack);
-    const still = await openHost(stack, { pattern: "still" });
-    const [lossy, shuffled, slow, stalled] = await Promise.all([
-      stream(stack, host, sampler, { down: { loss: 0.05 } }),
-      stream(stack, host, sampler, { down: { reorder: 0.3, reorderMs: 2 } }),
-      stream(stack, host, sampler, { mode: parseMode("640x360@240"), codecs: ["av1"] }),
-      stream(stack, still.host, still.sampler, {}),
-    ]);
-    await bothTell(lossy, "network-loss");
-    const measuresAll = (why: Why | null) =>
-      stageNames.every((name) => name === "present" || why?.stagesUs[name] != null);
-    await until(() => Object.values(lossy.both()).every(measuresAll), "every stage", 10_000);
-    const { client, host: told } = lossy.both() as { client: Why; host: Why };
-    for (const why of [client, told]) {
-      expect(causes(why)).not.toContain("client-socket");
-      expect(why.stagesUs.present).toBeNull();
-      expect(why.clock).toEqual({ skewCorrected: true, errorNs: 0, suspect: false });
-      const { p50, p95, p99, max } = why.stagesUs.encode ?? { p50: 1, p95: 0, p99: 0, max: 0 };
-      expect([p50, p95, p99, max]).toEqual([p50, p95, p99, max].toSorted((a, b) => a - b));
-    }
-    await bothTell(shuffled, "reorder");
-    for (const why of Object.values(shuffled.both())) {
-      expect(causes(why)).not.toContain("network-loss");
-    }
-    const coding = await bothTell(slow, "slow-encoder");
-    expect(coding.client.stagesUs.encode?.p95).toBeGreaterThan(coding.client.budgetUs / 4);
-    const { client: quiet } = await bothTell(stalled, "late-source");
-    for (const cause of ["network-loss", "slow-network", "slow-encoder"] as const) {
-      expect(causes(quiet)).not.toContain(cause);
-    }
-  });
-});
+/** On a busy machine what was meant for one cause may look like another one. */
+const again = { retry: 2 };
 
-test("a client that was stopped owns up to it, and neither side blames the network", async () => {
-  await withState(async (home) => {
-    const host = await startHostProgram(home, ["--source", "synthetic"]);
-    const why = async (at: string, ...args: string[]) => {
-      const program = new Program(["why", "--json", ...args], { home: at });
-      const code = await program.exited;
-      return { code, lines: program.lines };
-    };
-    try {
-      const none = await why(home);
-      expect([none.code, none.lines[0]?.["code"]]).toEqual([1, "PF_SESSION_MISSING"]);
-      const client = new Program(
-        [
-          ...["connect", `127.0.0.1:${host.port}`, "--fingerprint", host.fingerprint],
-          ...["--present", "none", "--json"],
-        ],
-        { home },
-      );
-      const welcome = await client.line("welcome");
-      await client.line("stats");
-      client.process.kill("SIGSTOP");
-      await Bun.sleep(1000);
-      client.process.kill("SIGCONT");
-      const stats = client.lines.filter(({ type }) => type === "stats").length;
-      await until(() => client.lines.filter(({ type }) => type === "stats").length > stats, "more");
-      for (const side of ["client", "host"]) {
-        const at = side === "host" ? join(home, "host") : home;
-        const { code, lines } = await why(at, "--side", side, String(welcome?.["session"]));
-        const report = lines.find(({ type }) => type === "why") as unknown as Why;
-        expect([code, report?.side]).toEqual([0, side as Why["side"]]);
-        expect(causes(report)).not.toContain("network-loss");
-        expect(causes(report)).not.toContain("slow-network");
-        if (side === "client") expect(causes(report)).toContain("client-held");
+test(
+  "what is done to streams is told apart by their clients and by their hosts",
+  async () => {
+    await withState(async () => {
+      await using stack = new AsyncDisposableStack();
+      const { host, sampler } = await openHost(stack);
+      const still = await openHost(stack, { pattern: "still" });
+      const [lossy, shuffled, stalled] = await Promise.all([
+        stream(stack, host, sampler, { down: { loss: 0.05 } }),
+        stream(stack, host, sampler, { down: { reorder: 0.3, reorderMs: 2 } }),
+        stream(stack, still.host, still.sampler, {}),
+      ]);
+      await bothTell(lossy, "network-loss");
+      const measuresAll = (why: Why | null) =>
+        stageNames.every((name) => name === "present" || why?.stagesUs[name] != null);
+      await until(() => Object.values(lossy.both()).every(measuresAll), "every stage", 10_000);
+      const { client, host: told } = lossy.both() as { client: Why; host: Why };
+      for (const why of [client, told]) {
+        expect(causes(why)).not.toContain("client-socket");
+        expect(why.stagesUs.present).toBeNull();
+        expect(why.clock).toEqual({ skewCorrected: true, errorNs: 0, suspect: false });
+        const { p50, p95, p99, max } = why.stagesUs.encode ?? { p50: 1, p95: 0, p99: 0, max: 0 };
+        expect([p50, p95, p99, max]).toEqual([p50, p95, p99, max].toSorted((a, b) => a - b));
       }
-      const once = await why(home);
-      expect(once.lines.map(({ type }) => type)).toEqual(["why", "summary"]);
-      expect(await client.end()).toBe(130);
-      expect(await readdir(join(home, "run"))).toEqual([]);
-    } finally {
-      await host.program.end();
-    }
-  });
-});
+      await bothTell(shuffled, "reorder");
+      for (const why of Object.values(shuffled.both())) {
+        expect(causes(why)).not.toContain("network-loss");
+      }
+      const { client: quiet } = await bothTell(stalled, "late-source");
+      for (const cause of ["network-loss", "slow-network", "slow-encoder"] as const) {
+        expect(causes(quiet)).not.toContain(cause);
+      }
+      // It takes all the time that the processors have, so the others are judged before.
+      const slow = await stream(stack, host, sampler, {
+        mode: parseMode("640x360@240"),
+        codecs: ["av1"],
+      });
+      const coding = await bothTell(slow, "slow-encoder");
+      expect(coding.client.stagesUs.encode?.p95).toBeGreaterThan(coding.client.budgetUs / 4);
+    });
+  },
+  again,
+);
+
+test(
+  "a client that was stopped owns up to it, and neither side blames the network",
+  async () => {
+    await withState(async (home) => {
+      const host = await startHostProgram(home, ["--source", "synthetic"]);
+      const why = async (at: string, ...args: string[]) => {
+        const program = new Program(["why", "--json", ...args], { home: at });
+        const code = await program.exited;
+        return { code, lines: program.lines };
+      };
+      try {
+        const none = await why(home);
+        expect([none.code, none.lines[0]?.["code"]]).toEqual([1, "PF_SESSION_MISSING"]);
+        const client = new Program(
+          [
+            ...["connect", `127.0.0.1:${host.port}`, "--fingerprint", host.fingerprint],
+            ...["--present", "none", "--json"],
+          ],
+          { home },
+        );
+        const welcome = await client.line("welcome");
+        await client.line("stats");
+        client.process.kill("SIGSTOP");
+        await Bun.sleep(1000);
+        client.process.kill("SIGCONT");
+        const stats = client.lines.filter(({ type }) => type === "stats").length;
+        await until(
+          () => client.lines.filter(({ type }) => type === "stats").length > stats,
+          "more",
+        );
+        for (const side of ["client", "host"]) {
+          const at = side === "host" ? join(home, "host") : home;
+          const { code, lines } = await why(at, "--side", side, String(welcome?.["session"]));
+          const report = lines.find(({ type }) => type === "why") as unknown as Why;
+          expect([code, report?.side]).toEqual([0, side as Why["side"]]);
+          expect(causes(report)).not.toContain("network-loss");
+          expect(causes(report)).not.toContain("slow-network");
+          if (side === "client") expect(causes(report)).toContain("client-held");
+        }
+        const once = await why(home);
+        expect(once.lines.map(({ type }) => type)).toEqual(["why", "summary"]);
+        expect(await client.end()).toBe(130);
+        expect(await readdir(join(home, "run"))).toEqual([]);
+      } finally {
+        await host.program.end();
+      }
+    });
+  },
+  again,
+);
 
 test("a live session's socket is its owner's only, and what a killed client left is swept away", async () => {
   await withState(async () => {

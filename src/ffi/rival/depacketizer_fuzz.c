@@ -1,5 +1,5 @@
-/* Any packets at the depacketizer. Input: packets as [u16 bytes, big-endian | that many bytes], each
- * with the sequence number that is to come, as else nearly all would be left out as lost. */
+/* Any packets at the depacketizer. Input: packets as [u16 bytes, big-endian | that many bytes],
+ * each with the sequence number that is to come, as else nearly all would be left out as lost. */
 #include "depacketizer.h"
 
 #include <stdlib.h>
