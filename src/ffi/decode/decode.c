@@ -275,6 +275,7 @@ static void after_decoding(pf_decode *decode, const pf_access_unit *unit, pf_res
 static void *run(void *context) {
   pf_decode *decode = context;
   pf_thread_name("pf-decode");
+  pf_thread_eager();
   const pf_queued_unit *queued;
   while ((queued = pf_unit_queue_take(&decode->queue, 0)) != NULL &&
          !atomic_load(&decode->stopping)) {

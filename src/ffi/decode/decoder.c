@@ -98,7 +98,9 @@ pf_result pf_decoder_open(pf_decoder *decoder, const pf_decode_config *config) {
   if (decoder->context == NULL || decoder->packet == NULL || decoder->frame == NULL)
     return pf_fail(PF_E_MEMORY, "no memory for the decoder");
   configure(decoder, config);
+  int niceness = pf_thread_eager(); /* as the threads that it starts shall be */
   int error = avcodec_open2(decoder->context, codec, NULL);
+  pf_thread_restore(niceness);
   if (error < 0) return pf_words_fail(PF_E_LIBRARY, &decoder->words, error, codec->name);
   bool hardware = config->hardware[0] != 0;
   snprintf(decoder->name, sizeof decoder->name, "%s%s%s%s", codec->name, hardware ? " (" : "",

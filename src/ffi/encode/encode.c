@@ -195,6 +195,7 @@ static void *run(void *context) {
   pf_encode *encode = context;
   const pf_encode_config *config = &encode->config;
   pf_thread_name("pf-encode");
+  pf_thread_eager();
   pf_events_post(config->events, PF_EVENT_STARTED, config->stage, 0, 0, config->encoder);
   pf_result result = PF_OK;
   while (result == PF_OK) {

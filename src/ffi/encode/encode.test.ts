@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { PfError } from "../../base/errors.ts";
 import { kbps, milliHz } from "../../base/units.ts";
@@ -23,6 +23,32 @@ function roundTrip(options: RoundTripOptions): RoundTrip {
 afterEach(async () => {
   for (const trip of open.splice(0)) await trip.close();
 });
+
+/** Of each thread of this process whose name fits: 20 steps up from -20. */
+function nicenessOf(name: RegExp): number[] {
+  const threads = readdirSync("/proc/self/task").map((id) =>
+    readFileSync(`/proc/self/task/${id}/stat`, "utf8"),
+  );
+  const fits = threads.filter((stat) => name.test(stat.slice(stat.indexOf("("))));
+  // The 19th field of proc(5).
+  return fits.map((stat) => Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19 - 3]));
+}
+
+test.skipIf(process.getuid?.() !== 0)(
+  "coding has priority over what waits for nothing",
+  async () => {
+    const before = nicenessOf(/^\(/);
+    const trip = roundTrip({ ...small, encoder: "libx264", codec: "h264" });
+    await until(() => trip.decode.counters.get("frames_out") > 0, "a picture");
+    const own = getPriority();
+    expect(nicenessOf(/^\(pf-(encode|decode)\)/)).toEqual([own - 10, own - 10]);
+    // x264's own threads are eager too; this one, and who starts from it, are not.
+    expect(nicenessOf(/^\(/).filter((one) => one === own - 10).length).toBeGreaterThan(2);
+    expect(nicenessOf(/^\(/).filter((one) => one === own).length).toBeGreaterThanOrEqual(
+      before.length,
+    );
+  },
+);
 
 const small = { width: 256, height: 192, refreshHz: 60, bitrateKbps: 3000 };
 

@@ -66,14 +66,17 @@ static void configure(const pf_encoder *encoder, AVCodecContext *context) {
   set_rate(encoder, context);
 }
 
-/* As root SVT-AV1 makes the thread that opens it run before all others, with the highest priority
- * there is (SCHED_FIFO, 99), and so all that this thread starts later: it is given back its own. */
+/* The encoder's own threads are started here, and are as eager as this one. As root SVT-AV1 makes
+ * the thread that opens it run before all others, with the highest priority there is (SCHED_FIFO,
+ * 99), and so all that this thread starts later: it is given back its own. */
 static int open_codec(pf_encoder *encoder, AVDictionary **options) {
   struct sched_param priority;
   int policy = sched_getscheduler(0);
   bool known = policy >= 0 && sched_getparam(0, &priority) == 0;
+  int niceness = pf_thread_eager();
   int error = avcodec_open2(encoder->context, encoder->codec, options);
   if (known) sched_setscheduler(0, policy, &priority);
+  pf_thread_restore(niceness);
   return error;
 }
 
