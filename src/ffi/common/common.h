@@ -196,11 +196,11 @@ void pf_thread_name(const char *name);
 bool pf_thread_urgent(void);
 
 /*
- * Has the calling thread, and those that it starts from now on, get the larger share of a processor
- * (10 steps of nice below what this process began with): for threads that work for milliseconds at a
- * time and hold a frame up while a thread without a deadline, such as the main one, has the
- * processor. Returns the niceness before, for pf_thread_restore. Where the system does not allow it,
- * which needs CAP_SYS_NICE or an RLIMIT_NICE, nothing changes (setpriority(2)).
+ * Has the calling thread, and those that it starts from now on, get the larger share of a
+ * processor (10 steps of nice below what this process began with): for threads that work for
+ * milliseconds at a time and hold a frame up while a thread without a deadline, such as the main
+ * one, has the processor. Returns the niceness before, for pf_thread_restore. Where the system does
+ * not allow it, which needs CAP_SYS_NICE or an RLIMIT_NICE, nothing changes (setpriority(2)).
  */
 int pf_thread_eager(void);
 void pf_thread_restore(int niceness);
