@@ -190,17 +190,20 @@ void pf_thread_name(const char *name);
  * Has the calling thread run as soon as it wakes, before every ordinary thread: for threads that
  * work for microseconds at a time and hold a frame up for milliseconds when an encoder has the
  * processor (on a busy machine 0.3 instead of 40 ms, 99th percentile). False where the system does
- * not allow it, which needs CAP_SYS_NICE or an RLIMIT_RTPRIO: the thread stays an ordinary one. The
- * kernel keeps 5% of each second for ordinary threads (sched(7), real-time throttling).
+ * not allow it, which needs CAP_SYS_NICE or an RLIMIT_RTPRIO: the thread stays an ordinary one, of
+ * short turns (pf_thread_eager). The kernel keeps 5% of each second for ordinary ones (sched(7),
+ * real-time throttling).
  */
 bool pf_thread_urgent(void);
 
 /*
  * Has the calling thread, and those that it starts from now on, get the larger share of a
- * processor (10 steps of nice below what this process began with): for threads that work for
+ * processor (15 steps of nice below what this process began with), and not wait for the end of
+ * another's turn when they wake (Linux 6.12; sched_setattr(2)): for threads that work for
  * milliseconds at a time and hold a frame up while a thread without a deadline, such as the main
  * one, has the processor. Returns the niceness before, for pf_thread_restore. Where the system does
- * not allow it, which needs CAP_SYS_NICE or an RLIMIT_NICE, nothing changes (setpriority(2)).
+ * not allow the first, which needs CAP_SYS_NICE or an RLIMIT_NICE (setpriority(2)), the second is
+ * all.
  */
 int pf_thread_eager(void);
 void pf_thread_restore(int niceness);

@@ -114,6 +114,7 @@ static void *run(void *context) {
   pf_source *source = context;
   const pf_source_config *config = &source->config;
   pf_thread_name("pf-source");
+  pf_thread_eager();
   prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); /* wakes 50 µs late otherwise */
   pf_events_post(config->events, PF_EVENT_STARTED, config->stage, 0, 0, NULL);
   uint64_t start_ns = pf_now_ns(), number = 0;
