@@ -38,8 +38,8 @@ _Static_assert(sizeof(struct attributes) == 48, "as the kernel knows it");
 
 enum { SHORT_TURN_NS = 200000, USUAL_TURN_NS = 0, KEEP_POLICY = 0x08 };
 
-/* How long an ordinary thread's turns are. From Linux 6.12 on, one that wakes needs not wait for the
- * end of another's longer turn; earlier ones ignore it. Nobody must allow it. */
+/* How long an ordinary thread's turns are. From Linux 6.12 on, one that wakes needs not wait for
+ * the end of another's longer turn; earlier ones ignore it. Nobody must allow it. */
 static void set_turn(int niceness, uint64_t ns) {
   struct attributes attributes = {
       .size = sizeof attributes, .flags = KEEP_POLICY, .nice = niceness, .runtime_ns = ns};
@@ -53,7 +53,7 @@ bool pf_thread_urgent(void) {
   return false;
 }
 
-enum { EAGER_STEPS = 15, UNKNOWN = 100 };
+enum { EAGER_STEPS = 10, UNKNOWN = 100 };
 
 /* On Linux a niceness is a thread's own. */
 int pf_thread_eager(void) {

@@ -198,7 +198,7 @@ bool pf_thread_urgent(void);
 
 /*
  * Has the calling thread, and those that it starts from now on, get the larger share of a
- * processor (15 steps of nice below what this process began with), and not wait for the end of
+ * processor (10 steps of nice below what this process began with), and not wait for the end of
  * another's turn when they wake (Linux 6.12; sched_setattr(2)): for threads that work for
  * milliseconds at a time and hold a frame up while a thread without a deadline, such as the main
  * one, has the processor. Returns the niceness before, for pf_thread_restore. Where the system does
